@@ -40,6 +40,7 @@ export {
   writeNaN,
 } from "./metric.ts";
 export { type AnchoredPattern, compileAnchored, compileRegex } from "./regex.ts";
+export type { AppendOutcome, GroupRef, LogSink, SampleSink, SeriesRef, SpanSink } from "./sink.ts";
 export type {
   Attributes,
   AttributeValue,

@@ -1,0 +1,54 @@
+/** Where decoded telemetry goes: implemented by `store`, called by `ingest` and `alerting`. */
+import type { LabelSet } from "./labels.ts";
+import type { LogRecord } from "./log.ts";
+import type { Span } from "./span.ts";
+
+/** Series that are sampled together (one target's page, one rule group) form a group and share its times. */
+export type GroupRef = number;
+/** A series of one group; stays valid until the group is closed. */
+export type SeriesRef = number;
+
+export interface AppendOutcome {
+  readonly appended: number;
+  /** Older than the out-of-order window. */
+  readonly tooOld: number;
+  /** Same series and time as an earlier sample; `conflicting` of them with another value. */
+  readonly duplicates: number;
+  readonly conflicting: number;
+}
+
+/**
+ * Takes samples page by page. A page becomes visible to readers at once: no query sees half a scrape. Values are passed
+ * with their NaN payload (staleness markers) intact.
+ */
+export interface SampleSink {
+  /** Finds or makes the group of `key` (a target's identity, a sender's, a rule group's). */
+  openGroup(key: string): GroupRef;
+  /** Finds or makes a series of the group. Undefined when the store's series limit is reached. */
+  series(group: GroupRef, labels: LabelSet): SeriesRef | undefined;
+  /**
+   * Appends `values[i]` to series `refs[i]` at `timeMs`, for i < count. Not kept: `refs` and `values` may be reused.
+   * Returns at once; `durable()` tells when it is safe.
+   */
+  appendPage(
+    group: GroupRef,
+    timeMs: number,
+    refs: Uint32Array,
+    values: Float64Array,
+    count: number,
+  ): AppendOutcome;
+  /** The target or sender is gone: its series become stale (the caller has written markers) and may be dropped with age. */
+  closeGroup(group: GroupRef): void;
+  /** Resolves when everything appended so far is on disk; rejects with code "unavailable" or "disk-full". */
+  durable(): Promise<void>;
+}
+
+/** Resolves when the spans are acknowledged: on disk, though perhaps not searchable yet. Rejects with "unavailable", "disk-full". */
+export interface SpanSink {
+  append(spans: readonly Span[]): Promise<void>;
+}
+
+/** As `SpanSink`, for log lines. */
+export interface LogSink {
+  append(records: readonly LogRecord[]): Promise<void>;
+}
