@@ -1,1 +1,66 @@
-export {};
+export {
+  ApiError,
+  type CallOptions,
+  type Client,
+  type ClientOptions,
+  createClient,
+  pathOf,
+} from "./client.ts";
+export {
+  type EntityRef,
+  entityRef,
+  type Health,
+  type HealthState,
+  type Points,
+  type Problem,
+  type Role,
+} from "./common.ts";
+export {
+  type Action,
+  type ActionState,
+  action,
+  type AlertInstance,
+  type Criterion,
+  type Diagnosis,
+  diagnosis,
+  type Evidence,
+  evidence,
+  type Hypothesis,
+  hypothesis,
+  type Incident,
+  incident,
+  type IncidentSummary,
+  type Runbook,
+  type TimelineEntry,
+  timelineEntry,
+} from "./incident.ts";
+export {
+  type Change,
+  change,
+  type Graph,
+  type GraphEdge,
+  type GraphNode,
+  graph,
+  type ServiceDetail,
+  type Traffic,
+} from "./mesh.ts";
+export {
+  apiPrefix,
+  type BodyOf,
+  type QueryOf,
+  type ReplyOf,
+  type RouteName,
+  routes,
+} from "./routes.ts";
+export { type LiveEvent, liveEvent, type Session, type SignIn, type Status } from "./session.ts";
+export type {
+  AlertsPage,
+  LogLine,
+  LogPage,
+  NowPage,
+  PracticeState,
+  SearchHit,
+  SpanJson,
+  Trace,
+  TraceSummaryJson,
+} from "./telemetry.ts";
