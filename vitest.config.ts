@@ -12,6 +12,7 @@ export default defineConfig({
       "apps/web/src/**/*.test.tsx",
       "scripts/**/*.test.ts",
       "bench/**/*.test.ts",
+      "conformance/**/*.test.ts",
       "test/**/*.test.ts",
     ],
   },
