@@ -44,6 +44,7 @@ export {
   type ServiceDetail,
   type Traffic,
 } from "./mesh.ts";
+export { entityPath, type PathRange, webPaths } from "./paths.ts";
 export {
   apiPrefix,
   type BodyOf,
