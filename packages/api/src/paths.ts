@@ -65,7 +65,7 @@ export function entityPath(entity: EntityRef): string {
       return webPaths.trace(entity.id);
     case "rule":
       return webPaths.alerts(entity.name);
-    case "change":
+    default:
       return webPaths.changes({ id: entity.id });
   }
 }
