@@ -1,1 +1,1 @@
-export {};
+export { SimulatedDisk, type SimulatedDiskOptions } from "./simulated-disk.ts";
