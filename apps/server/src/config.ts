@@ -1,0 +1,149 @@
+/** What `skopos serve` is told: a YAML file, overlaid by flags. Validated here and nowhere else. */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { messageOf, parseDuration, SkoposError } from "@skopos/model";
+import { LineCounter, parseDocument } from "yaml";
+import { z } from "zod";
+
+const duration = z.string().transform((text, context) => {
+  try {
+    return parseDuration(text);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: messageOf(error) });
+    return z.NEVER;
+  }
+});
+
+const listen = z.string().regex(/^.+:\d{1,5}$/, "host:port, like 127.0.0.1:7080");
+
+const schema = z.strictObject({
+  dataDir: z.string().default(".skopos"),
+  listen: listen.default("127.0.0.1:7080"),
+  /** Further Host values that are us, like "skopos.example.org". */
+  hosts: z.array(z.string()).default([]),
+  cluster: z.string().default("mesh"),
+  kubernetes: z
+    .strictObject({
+      server: z.url().optional(),
+      kubeconfig: z.string().optional(),
+      token: z.string().optional(),
+    })
+    .default({}),
+  /** A Prometheus configuration with scrape_configs; the built-in one discovers annotated pods. */
+  scrapeConfig: z.string().optional(),
+  scrapeInterval: duration.default(15_000),
+  /** Rule files in Prometheus's format; the built-in mesh rules when absent. */
+  rules: z.array(z.string()).optional(),
+  webhooks: z.array(z.strictObject({ url: z.url() })).default([]),
+  auth: z
+    .strictObject({
+      tokens: z
+        .array(
+          z.strictObject({
+            name: z.string(),
+            role: z.enum(["viewer", "responder", "approver", "admin", "ingest"]),
+            sha256: z.string().regex(/^[0-9a-f]{64}$/),
+          }),
+        )
+        .default([]),
+      requireIngestToken: z.boolean().default(false),
+    })
+    .prefault({}),
+  clickhouse: z
+    .strictObject({ url: z.url().optional(), memoryMaxMB: z.number().int().min(256).default(1024) })
+    .prefault({}),
+  head: z
+    .strictObject({
+      retention: duration.default(6 * 3_600_000),
+      seriesMax: z.number().int().min(1000).default(1_500_000),
+    })
+    .prefault({}),
+  query: z
+    .strictObject({
+      workers: z.number().int().min(1).max(16).default(2),
+      timeout: duration.default(120_000),
+    })
+    .prefault({}),
+  incidents: z
+    .strictObject({ holdTime: duration.default(120_000), verifyTimeout: duration.default(900_000) })
+    .prefault({}),
+  /** The control address of a practice mesh. */
+  practice: z.strictObject({ url: z.url() }).optional(),
+});
+
+export type ServerConfig = z.output<typeof schema>;
+export type ServerConfigInput = z.input<typeof schema>;
+
+/** Validates a configuration object. Throws `bad-config` naming the setting. */
+export function parseServerConfig(input: unknown, source = "configuration"): ServerConfig {
+  const result = schema.safeParse(input);
+  if (!result.success) {
+    const lines = result.error.issues.map(
+      (issue) => `  ${issue.path.join(".") || "(top)"}: ${issue.message}`,
+    );
+    throw new SkoposError("bad-config", `${source}:\n${lines.join("\n")}`);
+  }
+  const config = result.data;
+  const host = hostOf(config.listen);
+  const loopback = /^(?:127\.\d+\.\d+\.\d+|localhost|\[?::1\]?)$/.test(host);
+  if (!loopback && config.auth.tokens.length === 0) {
+    throw new SkoposError(
+      "bad-config",
+      `refusing to listen on ${host} without authentication: add auth.tokens (name, role, sha256 of the token), or listen on 127.0.0.1`,
+    );
+  }
+  return config;
+}
+
+export function hostOf(listenText: string): string {
+  return listenText.slice(0, listenText.lastIndexOf(":"));
+}
+
+export function portOf(listenText: string): number {
+  return Number(listenText.slice(listenText.lastIndexOf(":") + 1));
+}
+
+/** Reads a YAML file. Errors carry the file, line and column. */
+export function readServerConfigFile(file: string): ServerConfigInput {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new SkoposError("bad-config", `cannot read ${file}: ${messageOf(cause)}`, { cause });
+  }
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter });
+  const [error] = document.errors;
+  if (error) {
+    const place = lineCounter.linePos(error.pos[0]);
+    throw new SkoposError(
+      "bad-config",
+      `${file}:${place.line}:${place.col}: ${error.message.split("\n")[0] ?? ""}`,
+    );
+  }
+  const value: unknown = document.toJS() ?? {};
+  const result = schema.safeParse(value);
+  if (result.success) return resolvePaths(value as ServerConfigInput, path.dirname(file));
+  const lines = result.error.issues.map((issue) => {
+    const node = document.getIn(issue.path as (string | number)[], true) as
+      | { range?: [number] }
+      | undefined;
+    const place = node?.range ? lineCounter.linePos(node.range[0]) : undefined;
+    return `${file}:${place?.line ?? 1}:${place?.col ?? 1}: ${issue.path.join(".") || "(top)"}: ${issue.message}`;
+  });
+  throw new SkoposError("bad-config", lines.join("\n"));
+}
+
+/** Paths in a file are relative to it. */
+function resolvePaths(input: ServerConfigInput, base: string): ServerConfigInput {
+  return {
+    ...input,
+    ...(input.dataDir === undefined ? {} : { dataDir: path.resolve(base, input.dataDir) }),
+    ...(input.scrapeConfig === undefined
+      ? {}
+      : { scrapeConfig: path.resolve(base, input.scrapeConfig) }),
+    ...(input.rules === undefined
+      ? {}
+      : { rules: input.rules.map((file) => path.resolve(base, file)) }),
+  };
+}

@@ -1,0 +1,94 @@
+/** Log lines as a page shows them: level, trace and service read off labels, metadata or the line itself. */
+import type { EntityRef, LogLine } from "@skopos/api";
+import type { LogRecord } from "@skopos/model";
+
+export type Level = LogLine["level"];
+
+const levelNames: Readonly<Record<string, Level>> = {
+  fatal: "error",
+  critical: "error",
+  error: "error",
+  err: "error",
+  warning: "warning",
+  warn: "warning",
+  info: "info",
+  notice: "info",
+  debug: "debug",
+  trace: "debug",
+};
+
+function parsedLine(line: string): Record<string, unknown> | undefined {
+  if (!line.startsWith("{")) return undefined;
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+function levelOf(record: LogRecord, json: Record<string, unknown> | undefined): Level {
+  const named =
+    record.metadata["level"] ??
+    record.labels["level"] ??
+    record.metadata["detected_level"] ??
+    textOf(json?.["level"]);
+  if (named) return levelNames[named.toLowerCase()] ?? "unknown";
+  const code = Number(json?.["response_code"]);
+  if (Number.isInteger(code) && json && "response_code" in json)
+    return code >= 500 || code === 0 ? "error" : code >= 400 ? "warning" : "info";
+  const word = /\b(fatal|error|warn(?:ing)?|info|debug)\b/i.exec(record.line.slice(0, 200))?.[1];
+  return word ? (levelNames[word.toLowerCase()] ?? "unknown") : "unknown";
+}
+
+function entityOf(record: LogRecord): EntityRef | null {
+  const namespace = record.labels["namespace"];
+  const name = record.labels["app"] ?? record.labels["service_name"];
+  return namespace && name
+    ? { kind: "service", id: `${namespace}/${name}`, name, namespace }
+    : null;
+}
+
+export function toLogLine(record: LogRecord): LogLine {
+  const json = parsedLine(record.line);
+  return {
+    timeNs: record.timeNs.toString(),
+    line: record.line,
+    labels: record.labels,
+    metadata: record.metadata,
+    level: levelOf(record, json),
+    traceId: record.metadata["trace_id"] ?? textOf(json?.["trace_id"]) ?? null,
+    entity: entityOf(record),
+  };
+}
+
+/** Lines per level in `buckets` equal parts of the range. Empty parts stay, as zero lines seen. */
+export function toHistogram(
+  lines: readonly LogLine[],
+  startMs: number,
+  endMs: number,
+  buckets: number,
+): { at: number; counts: Record<string, number> }[] {
+  const widthMs = Math.max(1, (endMs - startMs) / buckets);
+  const bars = Array.from({ length: buckets }, (_, i) => ({
+    at: Math.round(startMs + i * widthMs),
+    counts: {} as Record<string, number>,
+  }));
+  for (const line of lines) {
+    const bar =
+      bars[
+        Math.min(
+          buckets - 1,
+          Math.floor((Number(BigInt(line.timeNs) / 1_000_000n) - startMs) / widthMs),
+        )
+      ];
+    if (bar) bar.counts[line.level] = (bar.counts[line.level] ?? 0) + 1;
+  }
+  return bars;
+}
