@@ -6,7 +6,11 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const fromSource = import.meta.url.endsWith(".ts");
 const sourceRoot = path.resolve(here, "../../../..");
 
-export type EntryName = "telemetry-thread" | "query-thread" | "carrier-thread" | "clickhouse-process";
+export type EntryName =
+  | "telemetry-thread"
+  | "query-thread"
+  | "carrier-thread"
+  | "clickhouse-process";
 
 export interface Entry {
   readonly file: string;
@@ -22,6 +26,10 @@ export function entryOf(name: EntryName): Entry {
 /** Data that ships with the program: "rules", "runbooks", "web". */
 export function resourceDir(name: "rules" | "runbooks" | "web"): string {
   if (!fromSource) return path.join(here, name);
-  const sources = { rules: "packages/alerting/rules", runbooks: "packages/incident/runbooks", web: "dist/web" };
+  const sources = {
+    rules: "packages/alerting/rules",
+    runbooks: "packages/incident/runbooks",
+    web: "dist/web",
+  };
   return path.join(sourceRoot, sources[name]);
 }

@@ -37,17 +37,27 @@ export class QueryPool {
     options: { signal?: AbortSignal | undefined; timeoutMs?: number | undefined } = {},
   ): Promise<Awaited<ReturnType<QueryCalls[Name]>>> {
     const member = this.#leastBusy();
-    if (!member) return Promise.reject(new SkoposError("unavailable", "no query thread is running; try again shortly"));
+    if (!member)
+      return Promise.reject(
+        new SkoposError("unavailable", "no query thread is running; try again shortly"),
+      );
     const answer = member.caller.call(method, argument as never, { signal: options.signal });
-    const deadline = setTimeout(() => this.#giveUp(member, method), (options.timeoutMs ?? this.#data.timeoutMs) + graceMs);
+    const deadline = setTimeout(
+      () => this.#giveUp(member, method),
+      (options.timeoutMs ?? this.#data.timeoutMs) + graceMs,
+    );
     deadline.unref();
-    return answer.finally(() => clearTimeout(deadline)) as Promise<Awaited<ReturnType<QueryCalls[Name]>>>;
+    return answer.finally(() => clearTimeout(deadline)) as Promise<
+      Awaited<ReturnType<QueryCalls[Name]>>
+    >;
   }
 
   /** Tells every thread, and those to come, where ClickHouse is. */
   async setClickHouse(connection: QueryThreadData["clickhouse"]): Promise<void> {
     this.#data.clickhouse = connection;
-    await Promise.all(this.#members.map((member) => member.caller.call("setClickHouse", connection)));
+    await Promise.all(
+      this.#members.map((member) => member.caller.call("setClickHouse", connection)),
+    );
   }
 
   /** Tells every thread, and those to come, of grown shared memory. */
@@ -63,7 +73,8 @@ export class QueryPool {
 
   #leastBusy(): Member | undefined {
     let best: Member | undefined;
-    for (const member of this.#members) if (!best || member.caller.pending() < best.caller.pending()) best = member;
+    for (const member of this.#members)
+      if (!best || member.caller.pending() < best.caller.pending()) best = member;
     return best;
   }
 
@@ -77,10 +88,14 @@ export class QueryPool {
     const worker = new Worker(entry.file, { workerData: this.#data, execArgv: entry.execArgv });
     const member: Member = { worker, caller: createCaller<QueryCalls>(worker) };
     this.#members.push(member);
-    worker.on("error", (error) => this.#log.error({ error: error.message }, "a query thread failed"));
+    worker.on("error", (error) =>
+      this.#log.error({ error: error.message }, "a query thread failed"),
+    );
     worker.on("exit", () => {
       this.#members.splice(this.#members.indexOf(member), 1);
-      member.caller.fail(new SkoposError("unavailable", "the query's thread ended; try a smaller query, or again"));
+      member.caller.fail(
+        new SkoposError("unavailable", "the query's thread ended; try a smaller query, or again"),
+      );
       if (!this.#closed) setTimeout(() => this.#closed || this.#spawn(), respawnDelayMs);
     });
   }
