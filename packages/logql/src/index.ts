@@ -1,1 +1,1 @@
-export {};
+export { createLogEngine } from "./engine.ts";

@@ -1,1 +1,1 @@
-export {};
+export { createTraceEngine } from "./engine.ts";

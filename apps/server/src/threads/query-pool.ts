@@ -8,7 +8,7 @@ import { SkoposError } from "@skopos/model";
 import type { Logger } from "pino";
 import { entryOf } from "./entries.ts";
 import type { QueryCalls, QueryThreadData } from "./query-calls.ts";
-import { createCaller, type RpcCaller } from "./rpc.ts";
+import { type Answer, type Argument, createCaller, type RpcCaller } from "./rpc.ts";
 
 /** How long past its time a call may take before its thread is given up. */
 const graceMs = 10_000;
@@ -31,25 +31,23 @@ export class QueryPool {
     for (let i = 0; i < size; i++) this.#spawn();
   }
 
-  call<Name extends keyof QueryCalls & string>(
+  call<Name extends keyof QueryCalls>(
     method: Name,
-    argument: Parameters<QueryCalls[Name]>[0],
+    argument: Argument<QueryCalls[Name]>,
     options: { signal?: AbortSignal | undefined; timeoutMs?: number | undefined } = {},
-  ): Promise<Awaited<ReturnType<QueryCalls[Name]>>> {
+  ): Promise<Answer<QueryCalls[Name]>> {
     const member = this.#leastBusy();
     if (!member)
       return Promise.reject(
         new SkoposError("unavailable", "no query thread is running; try again shortly"),
       );
-    const answer = member.caller.call(method, argument as never, { signal: options.signal });
+    const answer = member.caller.call(method, argument, { signal: options.signal });
     const deadline = setTimeout(
       () => this.#giveUp(member, method),
       (options.timeoutMs ?? this.#data.timeoutMs) + graceMs,
     );
     deadline.unref();
-    return answer.finally(() => clearTimeout(deadline)) as Promise<
-      Awaited<ReturnType<QueryCalls[Name]>>
-    >;
+    return answer.finally(() => clearTimeout(deadline));
   }
 
   /** Tells every thread, and those to come, where ClickHouse is. */

@@ -19,8 +19,8 @@ export interface CallContext {
 
 /** An interface of calls: every method takes one structured-cloneable argument. */
 export type CallTable = Record<string, (argument: never) => Promise<unknown>>;
-type Argument<Method> = Method extends (argument: infer A) => Promise<unknown> ? A : never;
-type Answer<Method> = Method extends (argument: never) => Promise<infer R> ? R : never;
+export type Argument<Method> = Method extends (argument: infer A) => Promise<unknown> ? A : never;
+export type Answer<Method> = Method extends (argument: never) => Promise<infer R> ? R : never;
 
 export type Methods<Table> = {
   readonly [Name in keyof Table]: (

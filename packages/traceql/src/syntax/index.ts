@@ -1,1 +1,3 @@
-export {};
+export type { CompareOp, Field, Literal, SpanExpr, SpansetFilter } from "./ast.ts";
+export { TraceqlError } from "./error.ts";
+export { parse } from "./parse.ts";

@@ -1,0 +1,35 @@
+/** The engines as the main thread sees them: every question goes to a query thread. */
+import type { LogEngine, MetricEngine, TraceEngine } from "@skopos/model";
+import type { QueryPool } from "./query-pool.ts";
+
+export function createEngines(
+  pool: QueryPool,
+  timeoutMs: number,
+): { metrics: MetricEngine; traces: TraceEngine; logs: LogEngine } {
+  const metrics: MetricEngine = {
+    instant: ({ query, timeMs, timeoutMs: ms = timeoutMs, signal }) =>
+      pool.call("instant", { query, timeMs, timeoutMs: ms }, { signal, timeoutMs: ms }),
+    range: ({ query, startMs, endMs, stepMs, timeoutMs: ms = timeoutMs, signal }) =>
+      pool.call(
+        "range",
+        { query, startMs, endMs, stepMs, timeoutMs: ms },
+        { signal, timeoutMs: ms },
+      ),
+  };
+  const traces: TraceEngine = {
+    trace: (traceId, signal) => pool.call("trace", { traceId }, { signal }),
+    search: (query, { startMs, endMs, limit, signal }) =>
+      pool.call("searchTraces", { query, startMs, endMs, limit }, { signal }),
+    services: (startMs, endMs) => pool.call("traceServices", { startMs, endMs }),
+    operations: (service, startMs, endMs) =>
+      pool.call("traceOperations", { service, startMs, endMs }),
+  };
+  const logs: LogEngine = {
+    query: ({ signal, ...query }) => pool.call("logs", query, { signal }),
+    labelNames: (startMs, endMs) => pool.call("logLabelNames", { startMs, endMs }),
+    labelValues: (name, query, startMs, endMs) =>
+      pool.call("logLabelValues", { name, query, startMs, endMs }),
+    streams: (match, startMs, endMs) => pool.call("logStreams", { match, startMs, endMs }),
+  };
+  return { metrics, traces, logs };
+}

@@ -1,0 +1,69 @@
+/** What the main thread asks of a query thread. Everything here is structured-cloneable. */
+import type {
+  LabelMap,
+  LogQuery,
+  LogResult,
+  Matcher,
+  MetricResult,
+  Span,
+  TraceSummary,
+} from "@skopos/model";
+
+export interface QueryThreadData {
+  /** The head's shared memory, once the telemetry thread has announced it. */
+  head: unknown;
+  /** Where ClickHouse answers, while it does. */
+  clickhouse: unknown;
+  timeoutMs: number;
+}
+
+export interface SeriesRequest {
+  readonly matcherSets: readonly (readonly Matcher[])[];
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly limit: number;
+}
+
+interface TimeRange {
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+export type QueryCalls = {
+  setHead(share: QueryThreadData["head"]): Promise<void>;
+  setClickHouse(connection: QueryThreadData["clickhouse"]): Promise<void>;
+
+  instant(query: { query: string; timeMs: number; timeoutMs: number }): Promise<MetricResult>;
+  range(query: {
+    query: string;
+    startMs: number;
+    endMs: number;
+    stepMs: number;
+    timeoutMs: number;
+  }): Promise<MetricResult>;
+  /** The same as bytes of the Prometheus API's answer: no objects cross threads. */
+  instantJson(query: { query: string; timeMs: number; timeoutMs: number }): Promise<Uint8Array>;
+  rangeJson(query: {
+    query: string;
+    startMs: number;
+    endMs: number;
+    stepMs: number;
+    timeoutMs: number;
+  }): Promise<Uint8Array>;
+  formatQuery(query: { query: string }): Promise<string>;
+  series(request: SeriesRequest): Promise<LabelMap[]>;
+  labelNames(request: SeriesRequest): Promise<string[]>;
+  labelValues(request: SeriesRequest & { name: string }): Promise<string[]>;
+
+  trace(request: { traceId: string }): Promise<Span[]>;
+  searchTraces(request: TimeRange & { query: string; limit: number }): Promise<TraceSummary[]>;
+  traceServices(request: TimeRange): Promise<string[]>;
+  traceOperations(request: TimeRange & { service: string }): Promise<string[]>;
+
+  logs(query: Omit<LogQuery, "signal">): Promise<LogResult>;
+  logLabelNames(request: TimeRange): Promise<string[]>;
+  logLabelValues(
+    request: TimeRange & { name: string; query: string | undefined },
+  ): Promise<string[]>;
+  logStreams(request: TimeRange & { match: readonly string[] }): Promise<LabelMap[]>;
+};

@@ -1,0 +1,12 @@
+import { SkoposError } from "@skopos/model";
+
+/** A query that cannot be understood, or not yet be answered. Code "bad-query". Columns start at 1. */
+export class LogqlError extends SkoposError {
+  readonly line = 1;
+  readonly column: number;
+
+  constructor(message: string, column: number) {
+    super("bad-query", `${message} (column ${column})`);
+    this.column = column;
+  }
+}
