@@ -1,0 +1,81 @@
+import { systemClock } from "@skopos/model";
+import type { KubeApi } from "./api.ts";
+import type { ContainerUsage, LogOptions, NodeAgent } from "./node-agent.ts";
+import { type Pod, timestamp } from "./object.ts";
+
+/**
+ * A node agent for tests: really walks pods through their life cycle in the store, runs nothing. A pod whose image ends
+ * in `:broken` never becomes ready.
+ */
+export class TestNode implements NodeAgent {
+  private nextAddress = 2;
+  private readonly lines = new Map<string, string[]>();
+  private api: KubeApi | undefined;
+
+  /** Begins to serve the pods of `api`; returns how to stop. */
+  attach(api: KubeApi): () => void {
+    this.api = api;
+    return api.store.watch("Pod", ({ type, object }) => {
+      if (type === "DELETED") return;
+      if (object.metadata.deletionTimestamp !== undefined) this.finish(object);
+      else if (object.spec.nodeName !== undefined && object.status.podIP === undefined) {
+        this.start(object);
+      }
+    });
+  }
+
+  logs(_namespace: string, pod: string, container: string, options: LogOptions): string[] {
+    const all = this.lines.get(pod) ?? [`${container} is listening`, "request 1", "request 2"];
+    return options.tailLines === undefined ? all : all.slice(-options.tailLines);
+  }
+
+  usage(): ContainerUsage[] {
+    const pods = this.api?.store.list("Pod") ?? [];
+    return pods.flatMap((pod) =>
+      pod.spec.containers.map(({ name }) => ({
+        namespace: pod.metadata.namespace ?? "",
+        pod: pod.metadata.name,
+        container: name,
+        cpuCores: 0.025,
+        memoryBytes: 40 * 2 ** 20,
+      })),
+    );
+  }
+
+  private finish({ metadata }: Pod): void {
+    const { store } = this.api ?? {};
+    if (store?.get("Pod", metadata.namespace, metadata.name) === undefined) return;
+    store.delete("Pod", metadata.namespace, metadata.name, { gracePeriodSeconds: 0 });
+  }
+
+  private start(pod: Pod): void {
+    const broken = pod.spec.containers.some(({ image }) => image.endsWith(":broken"));
+    const now = timestamp(systemClock.nowMs());
+    const ip = `10.244.0.${this.nextAddress++}`;
+    const ready = broken ? "False" : "True";
+    const status = {
+      phase: "Running",
+      podIP: ip,
+      podIPs: [{ ip }],
+      hostIP: "127.0.0.1",
+      startTime: now,
+      conditions: ["Initialized", "Ready", "ContainersReady"].map((type) => ({
+        type,
+        status: type === "Initialized" ? "True" : ready,
+        lastTransitionTime: now,
+      })),
+      containerStatuses: pod.spec.containers.map(({ name, image }) => ({
+        name,
+        image,
+        imageID: "",
+        ready: !broken,
+        restartCount: 0,
+        started: true,
+        state: { running: { startedAt: now } },
+      })),
+    };
+    const { namespace, name } = pod.metadata;
+    const options = { subresource: "status" as const, fieldManager: "kubelet" };
+    this.api?.store.patch("Pod", namespace, name, "strategic", { status }, options);
+  }
+}
