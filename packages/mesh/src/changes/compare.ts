@@ -86,6 +86,16 @@ function environmentDifferences(before: unknown, after: unknown): string[] {
   return parts;
 }
 
+const asRecord = (value: unknown) => (isRecord(value) ? value : {});
+
+const withoutNamedParts = (container: unknown) =>
+  isRecord(container) ? { ...container, image: undefined, env: undefined } : container;
+
+const withoutContainers = (template: unknown) =>
+  isRecord(template)
+    ? { ...template, spec: { ...asRecord(template["spec"]), containers: [] } }
+    : template;
+
 /** What differs between two pod templates, container by container: images, environment, then everything else. */
 export function templateDifferences(before: unknown, after: unknown): string[] {
   const parts: string[] = [];
@@ -101,22 +111,16 @@ export function templateDifferences(before: unknown, after: unknown): string[] {
     const images = [textAt(was, "image") ?? "", textAt(container, "image") ?? ""] as const;
     if (images[0] !== images[1]) parts.push(imageDifference(images[0], images[1]));
     parts.push(...environmentDifferences(was, container));
-    const rest = (value: unknown) =>
-      isRecord(value) ? { ...value, image: undefined, env: undefined } : value;
-    leafDifferences(rest(was), rest(container), "", parts);
+    leafDifferences(withoutNamedParts(was), withoutNamedParts(container), "", parts);
   }
   for (const container of old) {
     const name = textAt(container, "name");
     if (!fresh.some((candidate) => textAt(candidate, "name") === name))
       parts.push(`container ${name ?? "?"} removed`);
   }
-  const others = (value: unknown) =>
-    isRecord(value) ? { ...value, spec: { ...asRecord(value["spec"]), containers: [] } } : value;
-  leafDifferences(others(before), others(after), "", parts);
+  leafDifferences(withoutContainers(before), withoutContainers(after), "", parts);
   return parts;
 }
-
-const asRecord = (value: unknown) => (isRecord(value) ? value : {});
 
 function withoutRestart(template: unknown): unknown {
   if (!isRecord(template)) return template;

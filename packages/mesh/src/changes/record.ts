@@ -35,7 +35,8 @@ function recordOf(
   const version = object.metadata.resourceVersion ?? "";
   const key = keyOf(object.metadata);
   const change: Change = {
-    id: `${object.kind}/${key}@${version === "" ? about.at : version}`,
+    // A deleted object's last version is that of the change before.
+    id: `${object.kind}/${key}@${version === "" ? about.at : version}${states.after ? "" : "-deleted"}`,
     at: about.at,
     kind: comparison.kind,
     object: entityOf(object),

@@ -11,6 +11,7 @@ import { ChangeLog, type ChangeQuery } from "../changes/log.ts";
 import { type ChangeRecord, liveChange, reconstructHistory } from "../changes/record.ts";
 import type { KubeApi, WatchEvent } from "../kube/api.ts";
 import { type KubeObject, keyOf } from "../kube/object.ts";
+import { setMaxListeners } from "node:events";
 import type { ObjectStore } from "./store.ts";
 
 export const watchedKinds = [
@@ -93,6 +94,8 @@ export class ClusterWatch implements ObjectStore {
       ...options,
     };
     this.#log = new ChangeLog(this.#options.changesMax);
+    // Every kind's watch, exchange and wait listens for the end.
+    setMaxListeners(4 * this.#options.kinds.length, this.#abort.signal);
   }
 
   /** Resolves when every kind has been listed or found missing, or has failed once. Never rejects: see `status()`. */
