@@ -80,6 +80,7 @@ export function createTransport(target: KubeTarget): Transport {
       port: base.port,
       path: `${base.pathname.replace(/\/$/, "")}${request.path}`,
       headers,
+      timeout: request.idleTimeoutMs,
       ...(request.signal && { signal: request.signal }),
       ...(!secure && { agent: plainAgent }),
     };
@@ -97,7 +98,7 @@ export function createTransport(target: KubeTarget): Transport {
           ),
         );
       const exchange = (secure ? https : http).request(options, resolve);
-      exchange.setTimeout(request.idleTimeoutMs, () =>
+      exchange.on("timeout", () =>
         exchange.destroy(new Error(`nothing for ${request.idleTimeoutMs} ms`)),
       );
       exchange.on("error", fail);
