@@ -7,3 +7,6 @@ export {
 } from "./journal/journal-reader.ts";
 export { Journal, type JournalOptions, type JournalWriter } from "./journal/journal.ts";
 export { EventLog, type EventLogOptions, type SequencedEvent } from "./state/event-log.ts";
+export { Head, type HeadOptions, type HeadStats } from "./head/head.ts";
+export { HeadView } from "./head/head-view.ts";
+export type { HeadShare } from "./head/memory.ts";

@@ -1,3 +1,11 @@
 export { FakeClock } from "./fake-clock.ts";
 export { KubeServer, type KubeServerOptions } from "./kube-server.ts";
 export { SimulatedDisk, type SimulatedDiskOptions } from "./simulated-disk.ts";
+export {
+  type ContractCase,
+  type ContractPage,
+  metricReaderContract,
+  type OpenReader,
+  samplesOf,
+} from "./metric-reader-contract.ts";
+export { bitsOf, PlainMetricStore } from "./plain-metric-store.ts";

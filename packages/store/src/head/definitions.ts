@@ -1,0 +1,277 @@
+/**
+ * The definition log: everything that gives names to the head's columns, in one append-only shared buffer that each view
+ * folds into an index of its own. Records, numbers as LEB128 varints:
+ *
+ *     1 symbol   length, UTF-8 bytes          ids of symbols, bases and series are given in order
+ *     2 base     count, then symbols: name, value, …
+ *     3 series   base, name symbol, le symbol (0: none)
+ *     4 member   series, family, column       the series' samples are (also) there
+ *     5 family   family, group                (again) in use, by that group
+ *     6 forget   series                       dead: no samples, no members
+ *     7 leave    series, family               no longer there
+ *
+ * The writer publishes its length after the bytes. When much of it is dead the writer starts over in the other buffer
+ * (`logSequence` goes odd, then even) and every view rebuilds its index.
+ */
+import type { DefinitionSink } from "./label-index.ts";
+import { endOfList, LabelIndex } from "./label-index.ts";
+import { GrowingColumn } from "./cells.ts";
+import { controlWord, type HeadShare, writeLog } from "./memory.ts";
+
+const op = { symbol: 1, base: 2, series: 3, member: 4, family: 5, forget: 6, leave: 7 } as const;
+
+/** Where the samples of series are: per series a linked list of (family, column). */
+export class Members {
+  readonly family = new GrowingColumn();
+  readonly column = new GrowingColumn();
+  readonly next = new GrowingColumn();
+  readonly #first = new GrowingColumn();
+  readonly familyGroup = new GrowingColumn();
+
+  first(series: number): number {
+    const { length } = this.#first;
+    const stored = series < length ? this.#first.at(series) : 0;
+    // Stored plus one, so that the zeros of a grown column mean "none".
+    return stored === 0 ? endOfList : stored - 1;
+  }
+
+  add(series: number, family: number, column: number): void {
+    const before = this.first(series);
+    const member = this.family.push(family);
+    this.column.push(column);
+    this.next.push(before);
+    this.#first.set(series, member + 1);
+  }
+
+  forget(series: number): void {
+    this.#first.set(series, 0);
+  }
+
+  /** Takes the series out of a family. */
+  leave(series: number, family: number): void {
+    const kept = this.places(series).filter((place) => place.family !== family);
+    this.forget(series);
+    for (const { family: other, column } of kept) this.add(series, other, column);
+  }
+
+  /** Where a series is, oldest place first. */
+  places(series: number): { family: number; column: number }[] {
+    const out: { family: number; column: number }[] = [];
+    for (let member = this.first(series); member !== endOfList; member = this.next.at(member))
+      out.unshift({ family: this.family.at(member), column: this.column.at(member) });
+    return out;
+  }
+
+  get sizeBytes(): number {
+    const columns = [this.family, this.column, this.next, this.#first, this.familyGroup];
+    return columns.reduce((total, column) => total + column.sizeBytes, 0);
+  }
+}
+
+/** What a reader knows of names and places. */
+export interface Catalog {
+  readonly index: LabelIndex;
+  readonly members: Members;
+}
+
+/** The writer's end of the log. It writes what it is told and publishes on `publish`. */
+export class DefinitionLog implements DefinitionSink {
+  readonly #share: HeadShare;
+  readonly #control: Int32Array;
+  readonly #encoder = new TextEncoder();
+  #pending = new Uint8Array(4096);
+  #pendingLength = 0;
+  #length = 0;
+  #inUse = 0;
+
+  constructor(share: HeadShare) {
+    this.#share = share;
+    this.#control = new Int32Array(share.control);
+  }
+
+  /** Bytes, unpublished ones included. */
+  get length(): number {
+    return this.#length + this.#pendingLength;
+  }
+
+  symbol(text: string): void {
+    const bytes = this.#encoder.encode(text);
+    this.#write(op.symbol, bytes.length);
+    this.#reserve(bytes.length);
+    this.#pending.set(bytes, this.#pendingLength);
+    this.#pendingLength += bytes.length;
+  }
+
+  base(symbols: readonly number[]): void {
+    this.#write(op.base, symbols.length);
+    for (const symbol of symbols) this.#varint(symbol);
+  }
+
+  series(base: number, name: number, bucket: number): void {
+    this.#write(op.series, base);
+    this.#varint(name);
+    this.#varint(bucket);
+  }
+
+  member(series: number, family: number, column: number): void {
+    this.#write(op.member, series);
+    this.#varint(family);
+    this.#varint(column);
+  }
+
+  family(family: number, group: number): void {
+    this.#write(op.family, family);
+    this.#varint(group);
+  }
+
+  forget(series: number): void {
+    this.#write(op.forget, series);
+  }
+
+  leave(series: number, family: number): void {
+    this.#write(op.leave, series);
+    this.#varint(family);
+  }
+
+  /** Makes what was written visible and returns the length. Throws `limit` when the buffer is full. */
+  publish(): number {
+    if (this.#pendingLength > 0) {
+      const bytes = this.#pending.subarray(0, this.#pendingLength);
+      writeLog(this.#share.definitions[this.#inUse === 0 ? 0 : 1], this.#length, bytes);
+      this.#length += this.#pendingLength;
+      this.#pendingLength = 0;
+      Atomics.store(this.#control, controlWord.logLength, this.#length);
+    }
+    return this.#length;
+  }
+
+  /** Starts over in the other buffer; `rewrite` writes the living definitions anew, all published at once. */
+  restart(rewrite: () => void): void {
+    Atomics.add(this.#control, controlWord.logSequence, 1);
+    this.#inUse = 1 - this.#inUse;
+    this.#length = 0;
+    this.#pendingLength = 0;
+    rewrite();
+    this.publish();
+    Atomics.store(this.#control, controlWord.logInUse, this.#inUse);
+    Atomics.add(this.#control, controlWord.logSequence, 1);
+  }
+
+  #write(operation: number, first: number): void {
+    this.#reserve(1);
+    this.#pending[this.#pendingLength++] = operation;
+    this.#varint(first);
+  }
+
+  #varint(value: number): void {
+    this.#reserve(5);
+    let rest = value;
+    while (rest >= 128) {
+      this.#pending[this.#pendingLength++] = (rest & 127) | 128;
+      rest >>>= 7;
+    }
+    this.#pending[this.#pendingLength++] = rest;
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#pendingLength + bytes <= this.#pending.length) return;
+    const grown = new Uint8Array(Math.max(this.#pending.length * 2, this.#pendingLength + bytes));
+    grown.set(this.#pending);
+    this.#pending = grown;
+  }
+}
+
+/** A view's end: an index that catches up with the log when asked. */
+export class FoldedDefinitions {
+  readonly #share: HeadShare;
+  readonly #control: Int32Array;
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  #sequence = -1;
+  #folded = 0;
+  #catalog: Catalog = { index: new LabelIndex(), members: new Members() };
+
+  constructor(share: HeadShare) {
+    this.#share = share;
+    this.#control = new Int32Array(share.control);
+  }
+
+  /** How far `catalog()` had come: a log length, comparable with `definedAt` of groups. */
+  get foldedTo(): number {
+    return this.#folded;
+  }
+
+  /** Whether the catalog knows everything that was defined up to a group's `definedAt`. */
+  covers(definedAt: number): boolean {
+    return (
+      definedAt <= this.#folded &&
+      Atomics.load(this.#control, controlWord.logSequence) === this.#sequence
+    );
+  }
+
+  /** Whether the log has moved since the last `catalog()`. */
+  get behind(): boolean {
+    return (
+      Atomics.load(this.#control, controlWord.logLength) !== this.#folded ||
+      Atomics.load(this.#control, controlWord.logSequence) !== this.#sequence
+    );
+  }
+
+  /** Folds what is new. The catalog returned is changed by the next call. */
+  catalog(): Catalog {
+    for (;;) {
+      const sequence = Atomics.load(this.#control, controlWord.logSequence);
+      if (sequence % 2 !== 0) continue; // the writer is rewriting the log
+      if (sequence !== this.#sequence) {
+        this.#catalog = { index: new LabelIndex(), members: new Members() };
+        this.#folded = 0;
+        this.#sequence = sequence;
+      }
+      const inUse = Atomics.load(this.#control, controlWord.logInUse);
+      const length = Atomics.load(this.#control, controlWord.logLength);
+      if (length < this.#folded) continue;
+      const bytes = new Uint8Array(length - this.#folded);
+      const buffer = this.#share.definitions[inUse === 0 ? 0 : 1];
+      if (length <= buffer.byteLength)
+        bytes.set(new Uint8Array(buffer, this.#folded, bytes.length));
+      // A restart in between may have left half of the one and half of the other.
+      if (Atomics.add(this.#control, controlWord.logSequence, 0) !== sequence) continue;
+      this.#fold(bytes);
+      this.#folded = length;
+      return this.#catalog;
+    }
+  }
+
+  #fold(bytes: Uint8Array): void {
+    const { index, members } = this.#catalog;
+    let at = 0;
+    const varint = () => {
+      let value = 0;
+      let shift = 0;
+      for (;;) {
+        const byte = bytes[at++] ?? 0;
+        value |= (byte & 127) << shift;
+        if (byte < 128) return value >>> 0;
+        shift += 7;
+      }
+    };
+    while (at < bytes.length) {
+      const operation = bytes[at++];
+      const first = varint();
+      if (operation === op.symbol) {
+        index.addSymbol(this.#decoder.decode(bytes.subarray(at, at + first)));
+        at += first;
+      } else if (operation === op.base) {
+        const symbols: number[] = [];
+        for (let i = 0; i < first; i++) symbols.push(varint());
+        index.addBase(symbols);
+      } else if (operation === op.series) index.addSeries(first, varint(), varint());
+      else if (operation === op.member) members.add(first, varint(), varint());
+      else if (operation === op.family) members.familyGroup.set(first, varint());
+      else if (operation === op.forget) {
+        index.forget(first);
+        members.forget(first);
+      } else if (operation === op.leave) members.leave(first, varint());
+      else throw new Error(`definition log: unknown record ${String(operation)}`);
+    }
+  }
+}

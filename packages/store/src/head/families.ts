@@ -1,0 +1,272 @@
+/**
+ * The writer's side of families: columns that share one time column. A family has an open window of raw rows and a list
+ * of closed chunks. Everything here changes shared memory under the rules of `memory.ts`; whoever calls a method marked
+ * *locked* holds the sequence lock of the family's group.
+ *
+ * Every cell of an open window that is not a sample holds `absentNaN`, beyond the published rows too, so that appending
+ * is writing and a missing sample costs nothing.
+ */
+import { LimitError } from "@skopos/model";
+import { ChunkAllocator, OpenAllocator, strideFor } from "./allocators.ts";
+import { f64, fillAbsent, GrowingColumn, i32 } from "./cells.ts";
+import { ChunkCursor, ChunkEncoder, type OpenWindow } from "./chunk.ts";
+import {
+  familyColumnsMax,
+  familyWord,
+  familyWords,
+  type HeadShare,
+  segmentMask,
+  unorderedFlag,
+  windowRows,
+} from "./memory.ts";
+
+export class Families {
+  readonly #words: Int32Array;
+  readonly #familiesMax: number;
+  readonly #open: OpenAllocator;
+  readonly chunks: ChunkAllocator;
+  readonly #cursor: ChunkCursor;
+  readonly #encoder = new ChunkEncoder();
+  readonly #free: number[] = [];
+  /** Families ever made; the free ones among them are in `#free`. */
+  #count = 0;
+  /** Rows of the open window, an unpublished one included. */
+  readonly #rows = new GrowingColumn();
+  #newestMs = new Float64Array(64);
+  #chunkCount = 0;
+
+  constructor(share: HeadShare) {
+    this.#words = new Int32Array(share.families);
+    this.#familiesMax = this.#words.length / familyWords;
+    this.#open = new OpenAllocator(share.open);
+    this.chunks = new ChunkAllocator(share.chunks);
+    this.#cursor = new ChunkCursor(this.chunks.arena);
+  }
+
+  get chunkCount(): number {
+    return this.#chunkCount;
+  }
+
+  get sizeBytes(): number {
+    return this.chunks.liveBytes + this.#open.liveBytes;
+  }
+
+  /** A new, empty family. Undefined at the limit of families or of memory for open windows. */
+  create(group: number, unordered: boolean): number | undefined {
+    if (this.#free.length === 0 && this.#count >= this.#familiesMax) return undefined;
+    const stride = strideFor(1);
+    const open = this.#open.allocate(stride);
+    if (open === undefined) return undefined;
+    const family = this.#free.pop() ?? this.#count++;
+    this.#rows.set(family, 0);
+    if (family >= this.#newestMs.length) {
+      const grown = new Float64Array(this.#newestMs.length * 2);
+      grown.set(this.#newestMs);
+      this.#newestMs = grown;
+    }
+    this.#newestMs[family] = -Infinity;
+    this.#set(family, familyWord.group, group);
+    this.#set(family, familyWord.width, 0);
+    this.#set(family, familyWord.stride, stride);
+    this.#set(family, familyWord.open, open);
+    this.#set(family, familyWord.first, 0);
+    this.#set(family, familyWord.last, 0);
+    this.#set(family, familyWord.flags, unordered ? unorderedFlag : 0);
+    Atomics.store(this.#words, family * familyWords + familyWord.rows, 0);
+    this.#clearOpen(open, stride);
+    return family;
+  }
+
+  /** Locked. Frees everything; the number will be another family's. */
+  release(family: number): void {
+    this.dropBefore(family, Infinity);
+    this.#open.free(this.#get(family, familyWord.open), this.#get(family, familyWord.stride));
+    this.#set(family, familyWord.width, 0);
+    this.#set(family, familyWord.rows, 0);
+    this.#free.push(family);
+  }
+
+  /** How many columns can still be added. */
+  room(family: number): number {
+    return familyColumnsMax - this.#get(family, familyWord.width);
+  }
+
+  /** Whether the next column moves the open window (and needs the lock). */
+  isFull(family: number): boolean {
+    return this.#get(family, familyWord.width) >= this.#get(family, familyWord.stride);
+  }
+
+  /** Locked where `isFull`. Adds a column and returns its number; undefined at a limit. */
+  addColumn(family: number): number | undefined {
+    const column = this.#get(family, familyWord.width);
+    if (column >= familyColumnsMax) return undefined;
+    if (this.isFull(family) && !this.#widen(family, column + 1)) return undefined;
+    this.#set(family, familyWord.width, column + 1);
+    return column;
+  }
+
+  #widen(family: number, columns: number): boolean {
+    const stride = this.#get(family, familyWord.stride);
+    const wider = strideFor(columns);
+    const pointer = this.#open.allocate(wider);
+    if (pointer === undefined) return false;
+    const from = this.window(family);
+    this.#clearOpen(pointer, wider);
+    const segment = this.#open.arena.segmentOf(pointer);
+    if (!segment) return false;
+    const at = pointer & segmentMask;
+    segment.u32.set(from.u32.subarray(2 * from.at, 2 * (from.at + windowRows)), 2 * at);
+    for (let row = 0; row < from.rows; row++) {
+      const source = from.at + windowRows + row * stride;
+      const target = at + windowRows + row * wider;
+      segment.u32.set(from.u32.subarray(2 * source, 2 * (source + from.width)), 2 * target);
+    }
+    const before = this.#get(family, familyWord.open);
+    this.#set(family, familyWord.open, pointer);
+    this.#set(family, familyWord.stride, wider);
+    this.#open.free(before, stride);
+    return true;
+  }
+
+  #clearOpen(pointer: number, stride: number): void {
+    const segment = this.#open.arena.segmentOf(pointer);
+    const at = pointer & segmentMask;
+    if (segment) fillAbsent(segment.u32, at + windowRows, at + windowRows * (1 + stride));
+  }
+
+  /** The open window; valid until a column is added. */
+  window(family: number): OpenWindow {
+    const pointer = this.#get(family, familyWord.open);
+    const segment = this.#open.arena.segmentOf(pointer);
+    if (!segment) throw new Error("invariant broken: an open window outside its arena");
+    return {
+      f64: segment.f64,
+      u32: segment.u32,
+      at: pointer & segmentMask,
+      stride: this.#get(family, familyWord.stride),
+      width: this.#get(family, familyWord.width),
+      rows: this.#rows.at(family),
+    };
+  }
+
+  isUnordered(family: number): boolean {
+    return this.#get(family, familyWord.flags) === unorderedFlag;
+  }
+
+  newestMs(family: number): number {
+    return f64(this.#newestMs, family);
+  }
+
+  rows(family: number): number {
+    return this.#rows.at(family);
+  }
+
+  /** Whether readers see this row already, so that changing it needs the lock. */
+  isPublished(family: number, row: number): boolean {
+    return row < this.#get(family, familyWord.rows);
+  }
+
+  /** The open row of exactly this time; -1 if there is none. */
+  rowAt(family: number, timeMs: number): number {
+    const window = this.window(family);
+    for (let row = window.rows - 1; row >= 0; row--)
+      if (f64(window.f64, window.at + row) === timeMs) return row;
+    return -1;
+  }
+
+  /** Starts an unpublished row. The window must have room. */
+  startRow(family: number, timeMs: number): number {
+    const row = this.#rows.at(family);
+    const window = this.window(family);
+    window.f64[window.at + row] = timeMs;
+    this.#rows.set(family, row + 1);
+    if (timeMs > f64(this.#newestMs, family)) this.#newestMs[family] = timeMs;
+    return row;
+  }
+
+  /** Shows readers every row. Locked where a page spans several families. */
+  publish(family: number): void {
+    Atomics.store(this.#words, family * familyWords + familyWord.rows, this.#rows.at(family));
+  }
+
+  /** Encodes the open window without touching what readers see; `link` puts it in place. */
+  encode(family: number): Uint8Array {
+    return this.#encoder.encode(family, this.window(family));
+  }
+
+  /** Copies a chunk into the arena. Undefined when that is full. */
+  place(bytes: Uint8Array): number | undefined {
+    const pointer = this.chunks.allocate(bytes.length);
+    if (pointer === undefined) return undefined;
+    const segment = this.chunks.arena.segmentOf(pointer);
+    segment?.u8.set(bytes, (pointer & segmentMask) * 8);
+    return pointer;
+  }
+
+  /** Locked. Appends a placed chunk to the family's list. */
+  link(family: number, pointer: number): void {
+    const last = this.#get(family, familyWord.last);
+    if (last === 0) this.#set(family, familyWord.first, pointer);
+    else if (this.#cursor.moveTo(last)) this.#cursor.next = pointer;
+    this.#set(family, familyWord.last, pointer);
+    this.#chunkCount++;
+    if (this.#cursor.moveTo(pointer) && this.#cursor.newestMs > f64(this.#newestMs, family))
+      this.#newestMs[family] = this.#cursor.newestMs;
+  }
+
+  /** Locked. Empties the open window after its chunk is linked. */
+  clear(family: number): void {
+    const window = this.window(family);
+    const from = window.at + windowRows;
+    fillAbsent(window.u32, from, from + window.rows * window.stride);
+    this.#rows.set(family, 0);
+    Atomics.store(this.#words, family * familyWords + familyWord.rows, 0);
+  }
+
+  firstChunk(family: number): number {
+    return this.#get(family, familyWord.first);
+  }
+
+  /** Whether `dropBefore` would drop anything. */
+  hasChunkBefore(family: number, ms: number): boolean {
+    return this.#cursor.moveTo(this.firstChunk(family)) && this.#cursor.newestMs < ms;
+  }
+
+  /** Locked. Drops the chunks at the old end that end before `ms`. */
+  dropBefore(family: number, ms: number): void {
+    let pointer = this.firstChunk(family);
+    while (this.#cursor.moveTo(pointer) && this.#cursor.newestMs < ms) {
+      const { next, sizeBytes } = this.#cursor;
+      this.#set(family, familyWord.first, next);
+      if (next === 0) this.#set(family, familyWord.last, 0);
+      this.chunks.free(pointer, sizeBytes);
+      this.#chunkCount--;
+      pointer = next;
+    }
+  }
+
+  /** Oldest time the family holds; Infinity when it is empty. */
+  oldestMs(family: number): number {
+    if (this.#cursor.moveTo(this.firstChunk(family))) return this.#cursor.oldestMs;
+    const window = this.window(family);
+    let oldest = Infinity;
+    for (let row = 0; row < window.rows; row++)
+      oldest = Math.min(oldest, f64(window.f64, window.at + row));
+    return oldest;
+  }
+
+  #get(family: number, word: number): number {
+    return i32(this.#words, family * familyWords + word);
+  }
+
+  #set(family: number, word: number, value: number): void {
+    this.#words[family * familyWords + word] = value;
+  }
+}
+
+/** Throws where the head cannot go on without more memory. */
+export function chunkMemoryFull(): LimitError {
+  return new LimitError(
+    "the head's memory for chunks is full and nothing old is left to drop; raise chunkBytesMax",
+  );
+}

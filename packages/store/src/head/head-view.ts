@@ -1,0 +1,39 @@
+/** The head as seen from another thread: an index of its own, the samples in place. */
+import type { LabelSelect, LabelSet, MetricReader, MetricSelect, SeriesBlock } from "@skopos/model";
+import { SkoposError } from "@skopos/model";
+import { FoldedDefinitions } from "./definitions.ts";
+import { HeadReader } from "./head-reader.ts";
+import { controlWord, formatVersion, type HeadShare } from "./memory.ts";
+
+/** Needs nothing but the share: what is new is found in shared memory when a question comes. */
+export class HeadView implements MetricReader {
+  readonly #reader: HeadReader;
+
+  /** Throws `bad-share` when the share was made by another version of this code. */
+  constructor(share: HeadShare) {
+    if (new Int32Array(share.control)[controlWord.format] !== formatVersion)
+      throw new SkoposError("bad-share", "the head was shared by another version of the program");
+    const folded = new FoldedDefinitions(share);
+    this.#reader = new HeadReader(share, {
+      catalog: () => folded.catalog(),
+      covers: (definedAt) => folded.covers(definedAt),
+      behind: () => folded.behind,
+    });
+  }
+
+  select(request: MetricSelect): Promise<SeriesBlock> {
+    return this.#reader.select(request);
+  }
+
+  series(request: LabelSelect): Promise<LabelSet[]> {
+    return this.#reader.series(request);
+  }
+
+  labelNames(request: LabelSelect): Promise<string[]> {
+    return this.#reader.labelNames(request);
+  }
+
+  labelValues(name: string, request: LabelSelect): Promise<string[]> {
+    return this.#reader.labelValues(name, request);
+  }
+}
