@@ -20,10 +20,10 @@ async function answer(call: ReaderCall): Promise<unknown> {
 
 parentPort?.on("message", (call: ReaderCall) => {
   answer(call).then(
-    (value) => parentPort?.postMessage({ value } satisfies ReaderAnswer),
+    (value) => parentPort?.postMessage({ value } satisfies ReaderAnswer, []),
     (error: unknown) => {
       const code = error instanceof SkoposError ? error.code : "broken";
-      parentPort?.postMessage({ code, message: String(error) } satisfies ReaderAnswer);
+      parentPort?.postMessage({ code, message: String(error) } satisfies ReaderAnswer, []);
     },
   );
 });

@@ -49,7 +49,7 @@ export class RemoteReader implements MetricReader {
   }
 
   async #ask(call: ReaderCall): Promise<unknown> {
-    this.#worker.postMessage(call);
+    this.#worker.postMessage(call, []);
     const [answer] = (await once(this.#worker, "message")) as [ReaderAnswer];
     if ("code" in answer) throw new SkoposError(answer.code, answer.message);
     return answer.value;
