@@ -1,0 +1,34 @@
+/**
+ * What can be wrong with bytes that others send. Codes are stable: "bad-exposition", "bad-protobuf", "bad-json", "bad-snappy",
+ * "bad-gzip", "too-large", "unsupported-media-type", "bad-config". A request that raises one has written nothing.
+ */
+import { SkoposError } from "@skopos/model";
+
+export type IngestErrorCode =
+  | "bad-exposition"
+  | "bad-protobuf"
+  | "bad-json"
+  | "bad-snappy"
+  | "bad-gzip"
+  | "bad-config"
+  | "bad-labels"
+  | "too-large"
+  | "unsupported-media-type";
+
+export class IngestError extends SkoposError {
+  constructor(code: IngestErrorCode, message: string, options?: ErrorOptions) {
+    super(code, message, options);
+  }
+}
+
+/** A page of metrics that is not what its format says. Line and column count from 1; columns are bytes. */
+export class ExpositionError extends SkoposError {
+  readonly line: number;
+  readonly column: number;
+
+  constructor(reason: string, line: number, column: number) {
+    super("bad-exposition", `line ${line}, column ${column}: ${reason}`);
+    this.line = line;
+    this.column = column;
+  }
+}
