@@ -4,22 +4,7 @@
  */
 import { SkoposError } from "@skopos/model";
 
-export type IngestErrorCode =
-  | "bad-exposition"
-  | "bad-protobuf"
-  | "bad-json"
-  | "bad-snappy"
-  | "bad-gzip"
-  | "bad-config"
-  | "bad-labels"
-  | "too-large"
-  | "unsupported-media-type";
-
-export class IngestError extends SkoposError {
-  constructor(code: IngestErrorCode, message: string, options?: ErrorOptions) {
-    super(code, message, options);
-  }
-}
+export class IngestError extends SkoposError {}
 
 /** A page of metrics that is not what its format says. Line and column count from 1; columns are bytes. */
 export class ExpositionError extends SkoposError {

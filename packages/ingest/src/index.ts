@@ -1,4 +1,4 @@
-export { ExpositionError, IngestError, type IngestErrorCode } from "./errors.ts";
+export { ExpositionError, IngestError } from "./errors.ts";
 export {
   type Exemplar,
   type Metadata,
@@ -7,3 +7,7 @@ export {
   PageLayout,
 } from "./exposition/page.ts";
 export { parseExposition, type ParseOptions } from "./exposition/parse.ts";
+export { parseScrapeConfig, type ScrapeConfig, type ScrapeJob } from "./scrape/config.ts";
+export type { TargetStatus } from "./scrape/loop.ts";
+export { type DroppedTarget, type PoolOptions, ScrapePool } from "./scrape/pool.ts";
+export type { TargetGroup } from "./scrape/target.ts";

@@ -1,0 +1,4 @@
+/** What a `kubernetes_sd_config` can discover. */
+export const kubernetesRoles = ["pod", "service", "endpoints", "endpointslice", "node"] as const;
+
+export type KubernetesRole = (typeof kubernetesRoles)[number];

@@ -1,0 +1,168 @@
+/**
+ * The targets of every job and their loops. Discovery hands in target groups; targets that stay keep their loop, new ones get
+ * one, those that are gone are marked stale. Two groups that yield the same target share one loop.
+ */
+import { type Clock, type LabelMap, messageOf, type SampleSink } from "@skopos/model";
+import type { Metadata } from "../exposition/page.ts";
+import type { ScrapeJob } from "./config.ts";
+import { createPageFetcher, type PageFetcher } from "./fetch.ts";
+import { ScrapeLoop, type TargetStatus } from "./loop.ts";
+import { compileRelabeling, type Relabeling } from "./relabel.ts";
+import { makeTarget, type Target, type TargetGroup } from "./target.ts";
+
+export interface PoolOptions {
+  readonly sink: SampleSink;
+  readonly clock: Clock;
+  readonly jobs: readonly ScrapeJob[];
+  /** For tests and other transports; by default HTTP as the job says. */
+  readonly fetcher?: (job: ScrapeJob) => PageFetcher;
+}
+
+export interface DroppedTarget {
+  readonly job: string;
+  readonly discoveredLabels: LabelMap;
+  /** "" when relabelling dropped it, else why its labels make no target. */
+  readonly reason: string;
+}
+
+const droppedKeptMax = 1000;
+
+interface Pool {
+  readonly job: ScrapeJob;
+  readonly relabeling: Relabeling;
+  readonly metricRelabeling: Relabeling;
+  readonly fetcher: PageFetcher;
+  readonly groups: Map<string, TargetGroup>;
+  readonly loops: Map<string, ScrapeLoop>;
+  dropped: readonly DroppedTarget[];
+  /** Why no further target is scraped, "" when all are. */
+  limitReason: string;
+}
+
+export class ScrapePool {
+  readonly #options: PoolOptions;
+  readonly #pools: Map<string, Pool>;
+  /** Loops that are on their way out, by target key: a target that comes back waits for its old loop. */
+  readonly #ending = new Map<string, Promise<void>>();
+  #stopped = false;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#pools = new Map(options.jobs.map((job) => [job.name, this.#open(job)]));
+  }
+
+  #open(job: ScrapeJob): Pool {
+    const { clock, fetcher } = this.#options;
+    return {
+      job,
+      relabeling: compileRelabeling(job.relabel),
+      metricRelabeling: compileRelabeling(job.metricRelabel),
+      fetcher: fetcher ? fetcher(job) : createPageFetcher(job.http, clock),
+      groups: new Map(),
+      loops: new Map(),
+      dropped: [],
+      limitReason: "",
+    };
+  }
+
+  /** Replaces what `sourcePrefix` (one discovery of one job) contributes. A job the pool does not know is ignored. */
+  setGroups(jobName: string, sourcePrefix: string, groups: readonly TargetGroup[]): void {
+    const pool = this.#pools.get(jobName);
+    if (!pool) return;
+    for (const source of pool.groups.keys())
+      if (source.startsWith(`${sourcePrefix}/`)) pool.groups.delete(source);
+    for (const group of groups) pool.groups.set(`${sourcePrefix}/${group.source}`, group);
+    this.#sync(pool);
+  }
+
+  #sync(pool: Pool): void {
+    if (this.#stopped) return;
+    const wanted = this.#wantedTargets(pool);
+    for (const [key, loop] of pool.loops) {
+      if (wanted.has(key)) continue;
+      pool.loops.delete(key);
+      this.#end(pool, loop, true);
+    }
+    const { sink, clock } = this.#options;
+    const { job, metricRelabeling: relabeling, fetcher } = pool;
+    for (const [key, target] of wanted) {
+      if (pool.loops.has(key) || this.#ending.has(key)) continue;
+      const loop = new ScrapeLoop({ target, job, relabeling, sink, clock, fetcher });
+      pool.loops.set(key, loop);
+      loop.start();
+    }
+  }
+
+  #wantedTargets(pool: Pool): Map<string, Target> {
+    const wanted = new Map<string, Target>();
+    const dropped: DroppedTarget[] = [];
+    const drop = (labels: LabelMap, reason: string) => {
+      if (dropped.length < droppedKeptMax)
+        dropped.push({ job: pool.job.name, discoveredLabels: labels, reason });
+    };
+    for (const group of pool.groups.values()) {
+      for (const own of group.targets) {
+        try {
+          const made = makeTarget(pool.job, pool.relabeling, group, own);
+          if (made.target) wanted.set(made.target.key, made.target);
+          else drop(made.discoveredLabels.toMap(), "");
+        } catch (error) {
+          drop({ ...group.labels, ...own }, messageOf(error));
+        }
+      }
+    }
+    pool.dropped = dropped;
+    const { targets } = pool.job.limits;
+    const over = targets > 0 && wanted.size > targets;
+    pool.limitReason = over ? `target_limit: ${wanted.size} targets, ${targets} allowed` : "";
+    // As Prometheus: over the limit no target of the job is scraped, rather than a chance part of them.
+    return over ? new Map() : wanted;
+  }
+
+  #end(pool: Pool, loop: ScrapeLoop, markStale: boolean): void {
+    const { key } = loop.target;
+    const ending = loop.stop(markStale).then(() => {
+      this.#ending.delete(key);
+      this.#sync(pool);
+    });
+    this.#ending.set(key, ending);
+  }
+
+  /** Every target, in the order of the jobs. */
+  targets(): TargetStatus[] {
+    return [...this.#pools.values()].flatMap((pool) =>
+      [...pool.loops.values()].map((loop) => loop.status),
+    );
+  }
+
+  droppedTargets(): DroppedTarget[] {
+    return [...this.#pools.values()].flatMap((pool) => pool.dropped);
+  }
+
+  /** Jobs that scrape nothing, and why. */
+  limitReasons(): Record<string, string> {
+    const reasons: Record<string, string> = {};
+    for (const [name, { limitReason }] of this.#pools) if (limitReason) reasons[name] = limitReason;
+    return reasons;
+  }
+
+  /** What the targets say about their metric families; the first target to name a family wins. */
+  metadata(): Map<string, Metadata> {
+    const all = new Map<string, Metadata>();
+    for (const pool of this.#pools.values())
+      for (const loop of pool.loops.values())
+        for (const [name, metadata] of loop.metadata) if (!all.has(name)) all.set(name, metadata);
+    return all;
+  }
+
+  /** Stops every loop without marking series stale: the program will be back. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const pool of this.#pools.values()) {
+      for (const loop of pool.loops.values()) this.#end(pool, loop, false);
+      pool.loops.clear();
+    }
+    await Promise.all(this.#ending.values());
+    await Promise.all([...this.#pools.values()].map((pool) => pool.fetcher.close()));
+  }
+}
