@@ -7,6 +7,15 @@ export {
   PageLayout,
 } from "./exposition/page.ts";
 export { parseExposition, type ParseOptions } from "./exposition/parse.ts";
+export { decodeLokiPush, type LogLimits } from "./loki/push.ts";
+export type { DecodedTraces } from "./otlp/span-draft.ts";
+export { decodeOtlpTraces, encodeTracesResponse } from "./otlp/traces.ts";
+export {
+  decodeRemoteWrite,
+  type RemoteWriteOutcome,
+  type RemoteWriteSamples,
+  writeRemoteSamples,
+} from "./remote-write/decode.ts";
 export { parseScrapeConfig, type ScrapeConfig, type ScrapeJob } from "./scrape/config.ts";
 export type { TargetStatus } from "./scrape/loop.ts";
 export { type DroppedTarget, type PoolOptions, ScrapePool } from "./scrape/pool.ts";

@@ -120,12 +120,13 @@ export class ScrapePool {
   }
 
   #end(pool: Pool, loop: ScrapeLoop, markStale: boolean): void {
-    const { key } = loop.target;
-    const ending = loop.stop(markStale).then(() => {
-      this.#ending.delete(key);
-      this.#sync(pool);
-    });
-    this.#ending.set(key, ending);
+    this.#ending.set(loop.target.key, this.#finish(pool, loop, markStale));
+  }
+
+  async #finish(pool: Pool, loop: ScrapeLoop, markStale: boolean): Promise<void> {
+    await loop.stop(markStale);
+    this.#ending.delete(loop.target.key);
+    this.#sync(pool);
   }
 
   /** Every target, in the order of the jobs. */

@@ -1,0 +1,199 @@
+/**
+ * OTLP traces: ExportTraceServiceRequest, in protobuf and JSON, to spans. A span without a valid trace and span id is
+ * rejected and counted for the partial-success answer; a body that cannot be read at all is an error.
+ * Source: opentelemetry/proto/trace/v1/trace.proto and the OTLP specification.
+ */
+import type { Attributes, AttributeValue } from "@skopos/model";
+import { bodyMaxDefault, inflateBody, mediaTypeOf } from "../wire/body.ts";
+import { ProtobufReader } from "../wire/protobuf.ts";
+import { type AttributeCutter, readKeyValue, toAttributes } from "./attributes.ts";
+import {
+  type DecodedTraces,
+  emptyDraft,
+  eventsMax,
+  linksMax,
+  SpanCollector,
+  type SpanDraft,
+} from "./span-draft.ts";
+import { spansFromJson } from "./traces-json.ts";
+
+export interface DecodeOptions {
+  readonly contentEncoding?: string | undefined;
+  /** Bytes after inflating. */
+  readonly bodyMax?: number;
+}
+
+const noAttributes: Attributes = {};
+
+/** Throws "bad-protobuf", "bad-json", "bad-gzip", "too-large", "unsupported-media-type". */
+export function decodeOtlpTraces(
+  body: Uint8Array,
+  contentType: string | undefined,
+  options: DecodeOptions = {},
+): DecodedTraces {
+  const type = mediaTypeOf(contentType, "protobuf");
+  const sizeMax = options.bodyMax ?? bodyMaxDefault;
+  const bytes = inflateBody(body, options.contentEncoding, sizeMax);
+  const collector = new SpanCollector();
+  if (type === "json") spansFromJson(bytes, collector);
+  else readRequest(new ProtobufReader(bytes, "ExportTraceServiceRequest"), collector);
+  return collector.result();
+}
+
+function readRequest(reader: ProtobufReader, collector: SpanCollector): void {
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    if (field === 1) readResourceSpans(reader.message("ResourceSpans"), collector);
+    else reader.skip();
+  }
+}
+
+function readResourceSpans(reader: ProtobufReader, collector: SpanCollector): void {
+  let resource: Attributes = noAttributes;
+  // The resource may follow the scopes on the wire.
+  const scopes: ProtobufReader[] = [];
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    if (field === 1) resource = readAttributes(reader.message("Resource"), 1, collector.cutter);
+    else if (field === 2) scopes.push(reader.message("ScopeSpans"));
+    else reader.skip();
+  }
+  for (const scope of scopes) readScopeSpans(scope, resource, collector);
+}
+
+/** Attributes of a message that holds them in field `number`. */
+function readAttributes(
+  reader: ProtobufReader,
+  number: number,
+  cutter: AttributeCutter,
+): Attributes {
+  const pairs = new Map<string, AttributeValue>();
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    if (field === number) readKeyValue(reader.message("KeyValue"), cutter, pairs);
+    else reader.skip();
+  }
+  return toAttributes(pairs);
+}
+
+function readScopeSpans(
+  reader: ProtobufReader,
+  resource: Attributes,
+  collector: SpanCollector,
+): void {
+  let scopeName = "";
+  let scopeVersion = "";
+  const spans: ProtobufReader[] = [];
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    if (field === 1) {
+      const scope = reader.message("InstrumentationScope");
+      for (let part = scope.next(); part !== 0; part = scope.next()) {
+        if (part === 1) scopeName = collector.cutter.text(scope.text());
+        else if (part === 2) scopeVersion = collector.cutter.text(scope.text());
+        else scope.skip();
+      }
+    } else if (field === 2) spans.push(reader.message("Span"));
+    else reader.skip();
+  }
+  const scope = { resource, scopeName, scopeVersion };
+  for (const span of spans) collector.add(readSpan(span, collector.cutter), scope);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
+}
+
+function readSpan(reader: ProtobufReader, cutter: AttributeCutter): SpanDraft {
+  const draft = emptyDraft();
+  const pairs = new Map<string, AttributeValue>();
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    if (field === 1) draft.traceId = hex(reader.bytes());
+    else if (field === 2) draft.spanId = hex(reader.bytes());
+    else if (field === 4) draft.parentSpanId = hex(reader.bytes());
+    else if (field === 5) draft.name = reader.text();
+    else if (field === 6) draft.kind = reader.int32();
+    else if (field === 7) draft.startNs = reader.fixed64();
+    else if (field === 8) draft.endNs = reader.fixed64();
+    else if (field === 9) readKeyValue(reader.message("KeyValue"), cutter, pairs);
+    else if (field === 11) addEvent(draft, reader, cutter);
+    else if (field === 13) addLink(draft, reader, cutter);
+    else if (field === 15) readStatus(reader.message("Status"), draft);
+    else reader.skip();
+  }
+  draft.attributes = toAttributes(pairs);
+  return draft;
+}
+
+function addEvent(draft: SpanDraft, reader: ProtobufReader, cutter: AttributeCutter): void {
+  if (draft.events.length >= eventsMax) {
+    cutter.cut++;
+    reader.skip();
+    return;
+  }
+  const event = reader.message("Event");
+  const pairs = new Map<string, AttributeValue>();
+  let timeNs = 0n;
+  let name = "";
+  for (let field = event.next(); field !== 0; field = event.next()) {
+    if (field === 1) timeNs = event.fixed64();
+    else if (field === 2) name = cutter.text(event.text());
+    else if (field === 3) readKeyValue(event.message("KeyValue"), cutter, pairs);
+    else event.skip();
+  }
+  draft.events.push({ timeNs, name, attributes: toAttributes(pairs) });
+}
+
+function addLink(draft: SpanDraft, reader: ProtobufReader, cutter: AttributeCutter): void {
+  if (draft.links.length >= linksMax) {
+    cutter.cut++;
+    reader.skip();
+    return;
+  }
+  const link = reader.message("Link");
+  const pairs = new Map<string, AttributeValue>();
+  let traceId = "";
+  let spanId = "";
+  for (let field = link.next(); field !== 0; field = link.next()) {
+    if (field === 1) traceId = hex(link.bytes());
+    else if (field === 2) spanId = hex(link.bytes());
+    else if (field === 4) readKeyValue(link.message("KeyValue"), cutter, pairs);
+    else link.skip();
+  }
+  draft.links.push({ traceId, spanId, attributes: toAttributes(pairs) });
+}
+
+function readStatus(reader: ProtobufReader, draft: SpanDraft): void {
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    if (field === 2) draft.statusMessage = reader.text();
+    else if (field === 3) draft.status = reader.int32();
+    else reader.skip();
+  }
+}
+
+/** The body of the answer to an export, in the request's own format; partial success when spans were rejected. */
+export function encodeTracesResponse(
+  decoded: Pick<DecodedTraces, "rejected" | "error">,
+  contentType: string | undefined,
+): { body: Uint8Array; contentType: string } {
+  const json = mediaTypeOf(contentType, "protobuf") === "json";
+  const { rejected, error = "" } = decoded;
+  if (json) {
+    const partial = { rejectedSpans: String(rejected), errorMessage: error };
+    const text = JSON.stringify(rejected > 0 ? { partialSuccess: partial } : {});
+    return { body: new TextEncoder().encode(text), contentType: "application/json" };
+  }
+  const body = rejected > 0 ? encodePartialSuccess(rejected, error) : new Uint8Array(0);
+  return { body, contentType: "application/x-protobuf" };
+}
+
+/** `partial_success = 1 { rejected = 1; error_message = 2 }`: the same shape for traces, logs and metrics. */
+export function encodePartialSuccess(rejected: number, error: string): Uint8Array {
+  const message = new TextEncoder().encode(error);
+  const inner = [0x08, ...varint(rejected), 0x12, ...varint(message.length), ...message];
+  return Uint8Array.from([0x0a, ...varint(inner.length), ...inner]);
+}
+
+function varint(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
+  bytes.push(rest);
+  return bytes;
+}
