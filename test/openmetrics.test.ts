@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { run } from "../../../../conformance/openmetrics.ts";
+import { run } from "../conformance/openmetrics.ts";
 
 const dir = process.env["SKOPOS_CONFORMANCE"];
 
