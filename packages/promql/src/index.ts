@@ -1,1 +1,10 @@
-export {};
+/** PromQL over any `MetricReader`. */
+export {
+  createMetricEngine,
+  type EngineFeatures,
+  type EngineOptions,
+  type OperatorTrace,
+  type PromqlEngine,
+} from "./engine/engine.ts";
+export { prometheusJsonChunks, toPrometheusJson } from "./engine/json.ts";
+export { defaultLimits, type EngineLimits } from "./engine/limits.ts";

@@ -1,0 +1,97 @@
+import { CancelledError, LabelSet, LimitError, systemClock } from "@skopos/model";
+import { expect, it } from "vitest";
+import { MemoryReader } from "../testing/index.ts";
+import { createMetricEngine, type EngineOptions } from "./engine.ts";
+import { toPrometheusJson } from "./json.ts";
+
+function engineOver(options: Partial<EngineOptions> = {}) {
+  const reader = new MemoryReader();
+  for (const instance of ["a", "b"]) {
+    const labels = LabelSet.fromMap({ __name__: "up", instance });
+    reader.add(
+      labels,
+      [0, 15, 30, 45, 60].map((s) => ({ timeMs: s * 1000, value: s })),
+    );
+  }
+  return createMetricEngine({ reader, clock: systemClock, ...options });
+}
+
+it("answers as Prometheus's HTTP API writes it", async () => {
+  const engine = engineOver();
+  const instant = await engine.instant({ query: 'up{instance="a"} / 0', timeMs: 15_500 });
+  expect(toPrometheusJson(instant)).toBe(
+    '{"status":"success","data":{"resultType":"vector","result":[{"metric":{"instance":"a"},"value":[15.500,"+Inf"]}]}}',
+  );
+  const range = await engine.range({ query: "sum(up)", startMs: 0, endMs: 30_000, stepMs: 15_000 });
+  expect(toPrometheusJson(range)).toBe(
+    '{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[0,"0"],[15,"30"],[30,"60"]]}]}}',
+  );
+  const scalar = await engine.instant({ query: "-1e-7", timeMs: 5 });
+  expect(toPrometheusJson(scalar)).toBe(
+    '{"status":"success","data":{"resultType":"scalar","result":[0.005,"-1e-7"]}}',
+  );
+});
+
+it("carries warnings with their position", async () => {
+  const result = await engineOver().instant({ query: "quantile(2, up)", timeMs: 0 });
+  expect(result.warnings).toEqual([
+    "PromQL warning: quantile value should be between 0 and 1, got 2 (1:10)",
+  ]);
+  expect(toPrometheusJson(result)).toContain('"warnings":["PromQL warning');
+});
+
+it("gives the raw samples of a range vector", async () => {
+  const { value } = await engineOver().instant({ query: 'up{instance="b"}[30s]', timeMs: 30_000 });
+  expect(value).toMatchObject({ type: "matrix", series: [{ values: new Float64Array([15, 30]) }] });
+});
+
+it("refuses more points than its limit, and wrong types over a range", async () => {
+  const engine = engineOver();
+  const tooMany = { query: "up", startMs: 0, endMs: 11_000_000, stepMs: 1000 };
+  await expect(engine.range(tooMany)).rejects.toThrow(LimitError);
+  const matrix = { query: "up[5m]", startMs: 0, endMs: 1, stepMs: 1 };
+  await expect(engine.range(matrix)).rejects.toMatchObject({ code: "bad-query" });
+});
+
+it("refuses more series, samples and cells than its limits", async () => {
+  const query = { query: "up", startMs: 0, endMs: 60_000, stepMs: 1000 };
+  for (const limits of [{ seriesMax: 1 }, { samplesMax: 3 }, { cellsMax: 60 }])
+    await expect(engineOver({ limits }).range(query)).rejects.toThrow(LimitError);
+});
+
+it("stops when it is cancelled or out of time", async () => {
+  const signal = AbortSignal.abort();
+  await expect(engineOver().instant({ query: "up", timeMs: 0, signal })).rejects.toThrow(
+    CancelledError,
+  );
+  const flagged = engineOver({ cancelled: () => true });
+  await expect(flagged.instant({ query: "up", timeMs: 0 })).rejects.toThrow(CancelledError);
+  let now = 0;
+  const clock = { ...systemClock, monotonicMs: () => (now += 1000) };
+  const slow = engineOver({ clock }).instant({ query: "up", timeMs: 0, timeoutMs: 500 });
+  await expect(slow).rejects.toMatchObject({ code: "timeout" });
+});
+
+it("explains what each operator cost", async () => {
+  const { operators } = await engineOver().explain({ query: "sum(up) + 1", timeMs: 0 });
+  expect(operators.map(({ operator, series }) => [operator, series])).toEqual([
+    ["select", 2],
+    ["aggregate", 1],
+    ["vector-scalar", 1],
+  ]);
+});
+
+it("fetches a selector once however often the query uses it", async () => {
+  const reader = new MemoryReader();
+  reader.add(LabelSet.fromMap({ __name__: "a" }), [{ timeMs: 0, value: 1 }]);
+  let selects = 0;
+  const counting = Object.assign(Object.create(reader), {
+    select: (request: Parameters<MemoryReader["select"]>[0]) => {
+      selects += 1;
+      return reader.select(request);
+    },
+  });
+  const engine = createMetricEngine({ reader: counting, clock: systemClock });
+  await engine.instant({ query: "a / a + sum(a) + rate(a[1m]) + a offset 1w", timeMs: 0 });
+  expect(selects).toBe(2);
+});

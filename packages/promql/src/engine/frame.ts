@@ -1,0 +1,97 @@
+/**
+ * A vector over a grid of steps, as columns: the value of series s at step t is cell s × steps + t. `present` tells what the
+ * cell holds, so that NaN stays an ordinary value. Frames are not written after they are handed on: equal subexpressions
+ * share them.
+ *
+ * Operators that take the metric name away do it in one of two ways. Eagerly (`nameless`): the label sets without their
+ * names are only made when somebody looks. Delayed (`dropName`): the name stays visible to later operators and goes at the
+ * very end.
+ */
+import { LabelSet, metricNameLabel, type NativeHistogram } from "@skopos/model";
+
+export const absent = 0;
+export const float = 1;
+export const histogram = 2;
+
+export interface FrameParts {
+  readonly labels: readonly LabelSet[];
+  readonly steps: number;
+  readonly values: Float64Array;
+  readonly present: Uint8Array;
+  readonly histograms?: ReadonlyMap<number, NativeHistogram> | undefined;
+  readonly dropName?: Uint8Array | undefined;
+  readonly nameless?: boolean;
+}
+
+export class Frame {
+  readonly steps: number;
+  readonly values: Float64Array;
+  readonly present: Uint8Array;
+  /** By cell, where `present` says so. */
+  readonly histograms: ReadonlyMap<number, NativeHistogram> | undefined;
+  /** Per series; undefined when no name is to be dropped later. */
+  readonly dropName: Uint8Array | undefined;
+  /** With names still on; only for reading labels other than the name. */
+  readonly rawLabels: readonly LabelSet[];
+  readonly nameless: boolean;
+  #labels: readonly LabelSet[] | undefined;
+
+  constructor(parts: FrameParts) {
+    this.steps = parts.steps;
+    this.values = parts.values;
+    this.present = parts.present;
+    this.histograms = parts.histograms?.size ? parts.histograms : undefined;
+    this.dropName = parts.dropName;
+    this.rawLabels = parts.labels;
+    this.nameless = parts.nameless ?? false;
+    if (!this.nameless) this.#labels = parts.labels;
+  }
+
+  get series(): number {
+    return this.rawLabels.length;
+  }
+
+  get labels(): readonly LabelSet[] {
+    this.#labels ??= this.rawLabels.map(withoutName);
+    return this.#labels;
+  }
+
+  dropsName(series: number): boolean {
+    return this.dropName?.[series] === 1;
+  }
+
+  /** The same series with other cells. */
+  with(cells: Partial<Pick<FrameParts, "values" | "present" | "histograms">>): Frame {
+    return new Frame({
+      labels: this.rawLabels,
+      steps: this.steps,
+      values: this.values,
+      present: this.present,
+      histograms: this.histograms,
+      dropName: this.dropName,
+      nameless: this.nameless,
+      ...cells,
+    });
+  }
+}
+
+export function withoutName(labels: LabelSet): LabelSet {
+  const { flat } = labels;
+  for (let i = 0; i < flat.length; i += 2) {
+    if (flat[i] !== metricNameLabel) continue;
+    return LabelSet.fromSorted(
+      i === 0 ? flat.slice(2) : [...flat.slice(0, i), ...flat.slice(i + 2)],
+    );
+  }
+  return labels;
+}
+
+export function emptyFrame(steps: number): Frame {
+  return new Frame({ labels: [], steps, values: new Float64Array(0), present: new Uint8Array(0) });
+}
+
+/** Whether every series has the same metric name, so that dropping it cannot make two alike. */
+export function hasOneName(labels: readonly LabelSet[]): boolean {
+  const first = labels[0]?.get(metricNameLabel);
+  return labels.every((set) => set.get(metricNameLabel) === first);
+}

@@ -1,0 +1,110 @@
+/**
+ * Results in the format of Prometheus's HTTP API, in chunks, so that a large answer never exists as one string.
+ * Source: Prometheus documentation, "HTTP API", expression queries.
+ */
+import {
+  type LabelMap,
+  LimitError,
+  type MetricResult,
+  type MetricValue,
+  type NativeHistogram,
+} from "@skopos/model";
+import { histogramBuckets } from "./native-histogram.ts";
+import { formatSampleValue } from "./value-text.ts";
+
+/** About this many characters are gathered before a chunk is handed on. */
+const chunkSize = 64 * 1024;
+
+/** The whole answer. Throws `LimitError` when it would be longer than `sizeMax` characters. */
+export function toPrometheusJson(result: MetricResult, sizeMax = Infinity): string {
+  let text = "";
+  for (const chunk of prometheusJsonChunks(result)) {
+    text += chunk;
+    if (text.length > sizeMax) {
+      throw new LimitError(
+        `the answer is larger than ${sizeMax} bytes: aggregate it or shorten the range`,
+      );
+    }
+  }
+  return text;
+}
+
+/** `{"status":"success","data":{"resultType":…,"result":…},…}` piece by piece. */
+export function* prometheusJsonChunks(result: MetricResult): Generator<string> {
+  const { value, warnings, infos } = result;
+  let text = `{"status":"success","data":{"resultType":"${value.type}","result":`;
+  for (const piece of valuePieces(value)) {
+    text += piece;
+    if (text.length < chunkSize) continue;
+    yield text;
+    text = "";
+  }
+  text += "}";
+  if (warnings.length > 0) text += `,"warnings":${JSON.stringify(warnings)}`;
+  if (infos.length > 0) text += `,"infos":${JSON.stringify(infos)}`;
+  yield `${text}}`;
+}
+
+function* valuePieces(value: MetricValue): Generator<string> {
+  switch (value.type) {
+    case "scalar":
+      yield point(value.timeMs, value.value);
+      return;
+    case "string":
+      yield `[${timestamp(value.timeMs)},${JSON.stringify(value.value)}]`;
+      return;
+    case "vector":
+      yield "[";
+      for (const [i, { labels, timeMs, value: number, histogram }] of value.samples.entries()) {
+        const sample = histogram
+          ? `"histogram":${histogramPoint(timeMs, histogram)}`
+          : `"value":${point(timeMs, number)}`;
+        yield `${i > 0 ? "," : ""}{"metric":${metric(labels)},${sample}}`;
+      }
+      yield "]";
+      return;
+    case "matrix":
+      yield "[";
+      for (const [i, { labels, times, values, histograms }] of value.series.entries()) {
+        yield `${i > 0 ? "," : ""}{"metric":${metric(labels)}`;
+        const floats: string[] = [];
+        const held: string[] = [];
+        for (let t = 0; t < times.length; t++) {
+          const histogram = histograms?.get(t);
+          const timeMs = times[t] ?? NaN;
+          if (histogram) held.push(histogramPoint(timeMs, histogram));
+          else floats.push(point(timeMs, values[t] ?? NaN));
+        }
+        if (floats.length > 0) yield `,"values":[${floats.join(",")}]`;
+        if (held.length > 0) yield `,"histograms":[${held.join(",")}]`;
+        yield "}";
+      }
+      yield "]";
+  }
+}
+
+function metric(labels: LabelMap): string {
+  return JSON.stringify(labels);
+}
+
+function point(timeMs: number, value: number): string {
+  return `[${timestamp(timeMs)},"${formatSampleValue(value)}"]`;
+}
+
+/** Seconds, with three decimals unless they are whole. */
+function timestamp(timeMs: number): string {
+  const size = Math.abs(timeMs);
+  const fraction = size % 1000;
+  const whole = `${timeMs < 0 ? "-" : ""}${Math.floor(size / 1000)}`;
+  return fraction === 0 ? whole : `${whole}.${String(fraction).padStart(3, "0")}`;
+}
+
+function histogramPoint(timeMs: number, histogram: NativeHistogram): string {
+  const quoted = (value: number) => `"${formatSampleValue(value)}"`;
+  const buckets = histogramBuckets(histogram).map(
+    ({ boundaries, lower, upper, count }) =>
+      `[${boundaries},${quoted(lower)},${quoted(upper)},${quoted(count)}]`,
+  );
+  const list = buckets.length > 0 ? `,"buckets":[${buckets.join(",")}]` : "";
+  return `[${timestamp(timeMs)},{"count":${quoted(histogram.count)},"sum":${quoted(histogram.sum)}${list}}]`;
+}

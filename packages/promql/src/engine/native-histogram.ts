@@ -1,0 +1,151 @@
+/**
+ * Native histograms: exponential buckets (schema −4…8, upper bound of index i is 2^(i × 2^−schema)) and custom buckets
+ * (schema −53, bounds listed). Source: Prometheus, "Native histograms" specification.
+ */
+import type { NativeHistogram } from "@skopos/model";
+
+export const customSchema = -53;
+
+export interface Bucket {
+  readonly lower: number;
+  readonly upper: number;
+  readonly count: number;
+  /** As in the HTTP API: 0 open left, 1 open right, 2 open both, 3 closed both. */
+  readonly boundaries: 0 | 1 | 2 | 3;
+}
+
+/** Non-empty buckets by ascending bound. */
+export function histogramBuckets(histogram: NativeHistogram): Bucket[] {
+  const negative: Bucket[] = [];
+  for (const [index, count] of indexed(histogram.negativeSpans, histogram.negativeBuckets)) {
+    const [lower, upper] = boundsOf(histogram, index);
+    negative.push({ lower: -upper, upper: -lower, count, boundaries: 1 });
+  }
+  const positive: Bucket[] = [];
+  for (const [index, count] of indexed(histogram.positiveSpans, histogram.positiveBuckets)) {
+    const [lower, upper] = boundsOf(histogram, index);
+    positive.push({ lower, upper, count, boundaries: 0 });
+  }
+  const zero: Bucket[] = [];
+  if (histogram.zeroCount !== 0) {
+    const { zeroThreshold, zeroCount } = histogram;
+    zero.push({ lower: -zeroThreshold, upper: zeroThreshold, count: zeroCount, boundaries: 3 });
+  }
+  return [...negative.reverse(), ...zero, ...positive].filter(({ count }) => count !== 0);
+}
+
+function* indexed(
+  spans: NativeHistogram["positiveSpans"],
+  counts: readonly number[],
+): Generator<[index: number, count: number]> {
+  let index = 0;
+  let at = 0;
+  for (const { offset, length } of spans) {
+    index += offset;
+    for (let i = 0; i < length; i++) yield [index++, counts[at++] ?? 0];
+  }
+}
+
+function boundsOf({ schema, customValues }: NativeHistogram, index: number): [number, number] {
+  if (schema === customSchema)
+    return [customValues[index - 1] ?? -Infinity, customValues[index] ?? Infinity];
+  const width = 2 ** -schema;
+  return [2 ** ((index - 1) * width), 2 ** (index * width)];
+}
+
+/** Bucket counts by index, for arithmetic on layouts that differ. */
+function countsByIndex(
+  spans: NativeHistogram["positiveSpans"],
+  counts: readonly number[],
+): Map<number, number> {
+  return new Map(indexed(spans, counts));
+}
+
+/** One span from the lowest to the highest index. */
+function spansOf(byIndex: ReadonlyMap<number, number>): {
+  spans: NativeHistogram["positiveSpans"];
+  buckets: number[];
+} {
+  const indexes = [...byIndex.keys()].sort((a, b) => a - b);
+  const spans: { offset: number; length: number }[] = [];
+  let next = 0;
+  for (const index of indexes) {
+    const last = spans.at(-1);
+    if (last && index === next) last.length += 1;
+    else spans.push({ offset: index - next, length: 1 });
+    next = index + 1;
+  }
+  return { spans, buckets: indexes.map((index) => byIndex.get(index) ?? 0) };
+}
+
+function addCounts(
+  a: ReadonlyMap<number, number>,
+  b: ReadonlyMap<number, number>,
+): Map<number, number> {
+  const sum = new Map(a);
+  for (const [index, count] of b) sum.set(index, (sum.get(index) ?? 0) + count);
+  return sum;
+}
+
+/** The sum of two histograms of the same schema and zero threshold. */
+export function addHistograms(a: NativeHistogram, b: NativeHistogram): NativeHistogram {
+  const positive = spansOf(
+    addCounts(
+      countsByIndex(a.positiveSpans, a.positiveBuckets),
+      countsByIndex(b.positiveSpans, b.positiveBuckets),
+    ),
+  );
+  const negative = spansOf(
+    addCounts(
+      countsByIndex(a.negativeSpans, a.negativeBuckets),
+      countsByIndex(b.negativeSpans, b.negativeBuckets),
+    ),
+  );
+  return {
+    ...a,
+    count: a.count + b.count,
+    sum: a.sum + b.sum,
+    zeroCount: a.zeroCount + b.zeroCount,
+    positiveSpans: positive.spans,
+    positiveBuckets: positive.buckets,
+    negativeSpans: negative.spans,
+    negativeBuckets: negative.buckets,
+  };
+}
+
+export function scaleHistogram(histogram: NativeHistogram, factor: number): NativeHistogram {
+  return {
+    ...histogram,
+    count: histogram.count * factor,
+    sum: histogram.sum * factor,
+    zeroCount: histogram.zeroCount * factor,
+    positiveBuckets: histogram.positiveBuckets.map((count) => count * factor),
+    negativeBuckets: histogram.negativeBuckets.map((count) => count * factor),
+  };
+}
+
+/** Whether two histograms have the same buckets, empty ones aside. */
+export function histogramsAlmostEqual(
+  a: NativeHistogram,
+  b: NativeHistogram,
+  equal: (x: number, y: number) => boolean,
+): boolean {
+  if (a.schema !== b.schema || !equal(a.zeroThreshold, b.zeroThreshold)) return false;
+  if (!equal(a.count, b.count) || !equal(a.sum, b.sum) || !equal(a.zeroCount, b.zeroCount))
+    return false;
+  if (a.customValues.length !== b.customValues.length) return false;
+  if (a.customValues.some((bound, i) => bound !== b.customValues[i])) return false;
+  const [x, y] = [histogramBuckets(a), histogramBuckets(b)];
+  return (
+    x.length === y.length &&
+    x.every(({ lower, upper, count }, i) => {
+      const other = y[i];
+      return (
+        other !== undefined &&
+        lower === other.lower &&
+        upper === other.upper &&
+        equal(count, other.count)
+      );
+    })
+  );
+}

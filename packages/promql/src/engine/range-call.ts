@@ -1,0 +1,126 @@
+/** Functions over windows: runs a kernel over every series and step. */
+import { SkoposError } from "@skopos/model";
+import type { Grid, WindowNode } from "../plan/plan.ts";
+import type { Annotations } from "./annotations.ts";
+import { type Columns, withoutStale } from "./columns.ts";
+import { float, Frame } from "./frame.ts";
+import { type Kernel, kernels, type WindowView } from "./over-time.ts";
+import { evaluateRate, type RateKind } from "./rate.ts";
+import { dropNames } from "./names.ts";
+import { Windows } from "./window.ts";
+
+const rateKinds: Readonly<Record<string, RateKind>> = {
+  rate: { isCounter: true, isRate: true },
+  increase: { isCounter: true, isRate: false },
+  delta: { isCounter: false, isRate: false },
+};
+
+export interface RangeCall {
+  readonly name: string;
+  readonly window: WindowNode;
+  /** One column per scalar argument. */
+  readonly params: readonly Float64Array[];
+}
+
+export interface RangeContext {
+  readonly annotations: Annotations;
+  readonly delayed: boolean;
+  readonly poll: () => void;
+}
+
+export function rangeCall(
+  call: RangeCall,
+  source: Columns,
+  grid: Grid,
+  context: RangeContext,
+): Frame {
+  const columns = withoutStale(source);
+  const windows = new Windows(columns, grid, call.window.reference, call.window.rangeMs);
+  const cells = columns.labels.length * grid.count;
+  const values = new Float64Array(cells);
+  const present = new Uint8Array(cells);
+  const rateKind = rateKinds[call.name];
+  const kernel = kernels[call.name];
+  checkParams(call);
+  if (rateKind) evaluateRate(columns, windows, rateKind, values, present, context.poll);
+  else if (kernel) runKernel(kernel, columns, windows, call.params, values, present, context.poll);
+  else
+    throw new SkoposError(
+      "bad-query",
+      `function ${JSON.stringify(call.name)} is not supported yet`,
+    );
+  annotate(call, present, context.annotations);
+  const frame = new Frame({ labels: columns.labels, steps: grid.count, values, present });
+  return kernel?.keepsName ? frame : dropNames(frame, context.delayed);
+}
+
+function checkParams({ name, params }: RangeCall): void {
+  if (name !== "double_exponential_smoothing") return;
+  for (const [i, what] of ["smoothing", "trend"].entries()) {
+    const bad = params[i]?.find((value) => !(value > 0 && value < 1));
+    if (bad === undefined) continue;
+    const short = what === "smoothing" ? "sf" : "tf";
+    throw new SkoposError(
+      "execution",
+      `invalid ${what} factor. Expected: 0 < ${short} < 1, got: ${bad}`,
+    );
+  }
+}
+
+function annotate(
+  { name, params, window }: RangeCall,
+  present: Uint8Array,
+  annotations: Annotations,
+): void {
+  if (name !== "quantile_over_time" || !present.includes(float)) return;
+  for (const q of params[0] ?? []) checkQuantile(q, window.span, annotations);
+}
+
+export function checkQuantile(
+  q: number,
+  span: { start: number; end: number },
+  annotations: Annotations,
+): void {
+  if (q >= 0 && q <= 1) return;
+  annotations.warn(span, `quantile value should be between 0 and 1, got ${q}`);
+}
+
+function runKernel(
+  kernel: Kernel,
+  columns: Columns,
+  windows: Windows,
+  params: readonly Float64Array[],
+  values: Float64Array,
+  present: Uint8Array,
+  poll: () => void,
+): void {
+  const { grid } = windows;
+  const none = new Float64Array(0);
+  const view: WindowView = {
+    values: columns.values,
+    times: none,
+    from: 0,
+    to: 0,
+    shift: 0,
+    timeMs: 0,
+    params: params.map(() => NaN),
+  };
+  for (let s = 0; s < columns.labels.length; s++) {
+    if ((s & 255) === 0) poll();
+    const column = columns.timesOf[s] ?? 0;
+    const { from, to } = windows.of(column);
+    view.times = columns.times[column] ?? none;
+    view.shift = columns.base[s] ?? 0;
+    for (let t = 0; t < grid.count; t++) {
+      const first = from[t] ?? 0;
+      const end = to[t] ?? 0;
+      if (end - first < kernel.samplesMin) continue;
+      view.from = view.shift + first;
+      view.to = view.shift + end;
+      view.timeMs = grid.startMs + t * grid.stepMs;
+      for (let p = 0; p < params.length; p++) view.params[p] = params[p]?.[t] ?? NaN;
+      values[s * grid.count + t] = kernel.compute(view);
+      present[s * grid.count + t] = float;
+    }
+  }
+}

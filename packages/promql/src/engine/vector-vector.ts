@@ -1,0 +1,221 @@
+/**
+ * Operators between two vectors. Series are paired by their matching labels once; per step only the pairs that have samples
+ * are combined. "Many" is the side that may have several series per group, "one" the side that may not.
+ */
+import { type LabelSet, metricNameLabel, SkoposError } from "@skopos/model";
+import type { VectorVectorNode } from "../plan/plan.ts";
+import { isComparison, type VectorMatching } from "../syntax/ast.ts";
+import { formatMatcher } from "../syntax/format.ts";
+import { absent, float, Frame, withoutName } from "./frame.ts";
+import { Grouper, groupSeries } from "./grouping.ts";
+import { duplicateLabels } from "./names.ts";
+import { combine, compare } from "./scalar-op.ts";
+
+export function vectorVector(
+  node: VectorVectorNode,
+  left: Frame,
+  right: Frame,
+  delayed: boolean,
+): Frame {
+  return new Pairing(node, left, right, delayed).run();
+}
+
+/** Rows of the result, found by their labels. */
+interface OutputRow {
+  readonly labels: LabelSet;
+  readonly values: Float64Array;
+  readonly present: Uint8Array;
+}
+
+class Pairing {
+  readonly #node: VectorVectorNode;
+  readonly #many: Frame;
+  readonly #one: Frame;
+  readonly #manyIsLeft: boolean;
+  readonly #steps: number;
+  readonly #delayed: boolean;
+  readonly #grouper: Grouper;
+  readonly #rows = new Map<string, OutputRow>();
+  /** Rows already found, by many × (ones + 1) + one + 1. */
+  readonly #rowOfPair = new Map<number, OutputRow>();
+
+  constructor(node: VectorVectorNode, left: Frame, right: Frame, delayed: boolean) {
+    this.#node = node;
+    this.#manyIsLeft = node.matching.card !== "one-to-many";
+    this.#many = this.#manyIsLeft ? left : right;
+    this.#one = this.#manyIsLeft ? right : left;
+    this.#steps = left.steps;
+    this.#delayed = delayed;
+    this.#grouper = new Grouper(node.matching.on, node.matching.labels);
+  }
+
+  run(): Frame {
+    const { matching, bool } = this.#node;
+    const readsName = matching.on && matching.labels.includes(metricNameLabel);
+    const manyGroups = groupSeries(this.#many, this.#grouper, readsName);
+    const oneGroups = groupSeries(this.#one, this.#grouper, readsName);
+    const groupCount = this.#grouper.count;
+    const manyOf = listMembers(manyGroups.of, groupCount);
+    const oneOf = listMembers(oneGroups.of, groupCount);
+    const active = this.#activeSteps();
+    for (let group = 0; group < groupCount; group++) {
+      this.#pairGroup(manyOf[group] ?? [], oneOf[group] ?? [], active);
+    }
+    const rows = [...this.#rows.values()];
+    const values = new Float64Array(rows.length * this.#steps);
+    const present = new Uint8Array(rows.length * this.#steps);
+    rows.forEach((row, r) => {
+      values.set(row.values, r * this.#steps);
+      present.set(row.present, r * this.#steps);
+    });
+    const labels = rows.map((row) => row.labels);
+    const dropName = bool && this.#delayed ? new Uint8Array(rows.length).fill(1) : undefined;
+    return new Frame({ labels, steps: this.#steps, values, present, dropName });
+  }
+
+  /** Steps at which both sides have samples at all (or a fill stands in): elsewhere nothing is checked either. */
+  #activeSteps(): Uint8Array {
+    const { fillLeft, fillRight } = this.#node.matching;
+    const fills = fillLeft !== undefined || fillRight !== undefined;
+    const many = occupiedSteps(this.#many);
+    const one = occupiedSteps(this.#one);
+    return many.map((occupied, t) => (fills || (occupied === 1 && one[t] === 1) ? 1 : 0));
+  }
+
+  #fillOf(side: "many" | "one"): number | undefined {
+    const { fillLeft, fillRight } = this.#node.matching;
+    return (side === "many") === this.#manyIsLeft ? fillLeft : fillRight;
+  }
+
+  #pairGroup(many: readonly number[], ones: readonly number[], active: Uint8Array): void {
+    const fillMany = this.#fillOf("many");
+    const fillOne = this.#fillOf("one");
+    if (many.length === 0 && ones.length < 2 && fillMany === undefined) return;
+    if (ones.length === 0 && fillOne === undefined) return;
+    const steps = this.#steps;
+    for (let t = 0; t < steps; t++) {
+      if (active[t] !== 1) continue;
+      const one = this.#onlyPresent(ones, t);
+      if (one < 0 && fillOne === undefined) continue;
+      const oneValue = one < 0 ? (fillOne ?? NaN) : (this.#one.values[one * steps + t] ?? NaN);
+      let matched = 0;
+      for (const m of many) {
+        const cell = m * steps + t;
+        if (this.#many.present[cell] === absent) continue;
+        matched += 1;
+        if (matched > 1 && this.#node.matching.card === "one-to-one") throw manyToOne();
+        if (this.#many.present[cell] !== float) continue;
+        this.#emit(m, one, t, this.#many.values[cell] ?? NaN, oneValue);
+      }
+      if (matched === 0 && one >= 0 && fillMany !== undefined)
+        this.#emit(-1, one, t, fillMany, oneValue);
+    }
+  }
+
+  /** The series of the "one" side that has a sample at the step; −1 when none has. */
+  #onlyPresent(ones: readonly number[], t: number): number {
+    let found = -1;
+    for (const s of ones) {
+      if (this.#one.present[s * this.#steps + t] === absent) continue;
+      if (found >= 0) throw this.#duplicateOne(found, s);
+      found = s;
+    }
+    return found;
+  }
+
+  #emit(many: number, one: number, t: number, manyValue: number, oneValue: number): void {
+    const { op, bool } = this.#node;
+    const a = this.#manyIsLeft ? manyValue : oneValue;
+    const b = this.#manyIsLeft ? oneValue : manyValue;
+    if (op === "</" || op === ">/") return;
+    const filters = isComparison(op) && !bool;
+    const row = this.#rowFor(many, one);
+    // A second match of the same labels is an error even where the comparison drops the sample.
+    if (row.present[t] !== absent) throw this.#ambiguous();
+    if (filters && !compare(op, a, b)) return;
+    row.values[t] = filters ? a : combine(op, a, b);
+    row.present[t] = float;
+  }
+
+  #ambiguous(): SkoposError {
+    if (this.#node.matching.card === "one-to-one") return duplicateLabels();
+    return new SkoposError(
+      "execution",
+      "multiple matches for labels: grouping labels must ensure unique matches",
+    );
+  }
+
+  #rowFor(many: number, one: number): OutputRow {
+    const pair = (many + 1) * (this.#one.series + 1) + one + 1;
+    const known = this.#rowOfPair.get(pair);
+    if (known) return known;
+    const labels = this.#resultLabels(this.#many.labels[many], this.#one.labels[one]);
+    let row = this.#rows.get(labels.key);
+    if (!row) {
+      row = { labels, values: new Float64Array(this.#steps), present: new Uint8Array(this.#steps) };
+      this.#rows.set(labels.key, row);
+    }
+    this.#rowOfPair.set(pair, row);
+    return row;
+  }
+
+  /** A side that is filled in has only the matching labels of the other. */
+  #resultLabels(many: LabelSet | undefined, one: LabelSet | undefined): LabelSet {
+    const { op, bool, matching } = this.#node;
+    let labels = many ?? (one ? matchingLabels(matching, withoutName(one)) : undefined);
+    if (!labels) throw duplicateLabels();
+    if (!isComparison(op) || (bool && !this.#delayed)) labels = withoutName(labels);
+    if (matching.card === "one-to-one") labels = matchingLabels(matching, labels);
+    for (const name of matching.include) labels = labels.with(name, one?.get(name) ?? "");
+    return labels;
+  }
+
+  #duplicateOne(first: number, second: number): SkoposError {
+    const { matching } = this.#node;
+    const sets = [this.#one.labels[first], this.#one.labels[second]];
+    const shown = sets.map((set) => (set ? braces(set) : "{}")).sort();
+    const sample = this.#one.labels[first];
+    const group = sample ? braces(matchGroup(matching, sample)) : "{}";
+    const side = this.#manyIsLeft ? "right" : "left";
+    return new SkoposError(
+      "execution",
+      `found duplicate series for the match group ${group} on the ${side} hand-side of the operation: [${shown.join(", ")}];many-to-many matching not allowed: matching labels must be unique on one side`,
+    );
+  }
+}
+
+function manyToOne(): SkoposError {
+  return new SkoposError(
+    "execution",
+    "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
+  );
+}
+
+function matchGroup(matching: VectorMatching, labels: LabelSet): LabelSet {
+  return matchingLabels(matching, matching.on ? labels : withoutName(labels));
+}
+
+function matchingLabels(matching: VectorMatching, labels: LabelSet): LabelSet {
+  const { on } = matching;
+  return labels.without((name) => matching.labels.includes(name) !== on);
+}
+
+function braces(labels: LabelSet): string {
+  const parts = [...labels.entries()].map(([name, value]) =>
+    formatMatcher({ name, op: "=", value }),
+  );
+  return `{${parts.join(", ")}}`;
+}
+
+function listMembers(of: Uint32Array, groupCount: number): number[][] {
+  const members: number[][] = Array.from({ length: groupCount }, () => []);
+  of.forEach((group, s) => members[group]?.push(s));
+  return members;
+}
+
+function occupiedSteps(frame: Frame): Uint8Array {
+  const occupied = new Uint8Array(frame.steps);
+  for (let cell = 0; cell < frame.present.length; cell++)
+    if (frame.present[cell] !== absent) occupied[cell % frame.steps] = 1;
+  return occupied;
+}
