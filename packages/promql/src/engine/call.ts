@@ -159,10 +159,11 @@ function sortByLabel(node: CallNode, input: Frame): Frame {
   return reorder(input, order);
 }
 
+const digitRuns = (text: string): string[] => text.match(/\d+|\D+/g) ?? [];
+
 /** "4m5" before "4m600": runs of digits compare as numbers. */
 function naturalOrder(a: string, b: string): number {
-  const parts = (text: string) => text.match(/\d+|\D+/g) ?? [];
-  const [left, right] = [parts(a), parts(b)];
+  const [left, right] = [digitRuns(a), digitRuns(b)];
   for (let i = 0; i < Math.min(left.length, right.length); i++) {
     const [x = "", y = ""] = [left[i], right[i]];
     if (x === y) continue;

@@ -99,8 +99,9 @@ function timestamp(timeMs: number): string {
   return fraction === 0 ? whole : `${whole}.${String(fraction).padStart(3, "0")}`;
 }
 
+const quoted = (value: number): string => `"${formatSampleValue(value)}"`;
+
 function histogramPoint(timeMs: number, histogram: NativeHistogram): string {
-  const quoted = (value: number) => `"${formatSampleValue(value)}"`;
   const buckets = histogramBuckets(histogram).map(
     ({ boundaries, lower, upper, count }) =>
       `[${boundaries},${quoted(lower)},${quoted(upper)},${quoted(count)}]`,

@@ -324,9 +324,10 @@ function expectedTable(command: EvalCommand): Table {
   return table;
 }
 
+const keyOf = (labels: LabelMap): string => LabelSet.fromMap(labels).key;
+
 function tableOf(value: Exclude<MetricValue, { type: "string" }>): Table {
   const table: Table = new Map();
-  const keyOf = (labels: LabelMap) => LabelSet.fromMap(labels).key;
   if (value.type === "scalar") table.set("scalar", new Map([[0, value.value]]));
   else if (value.type === "vector") {
     for (const { labels, value: number, histogram } of value.samples) {

@@ -118,6 +118,10 @@ function pushHistograms(token: string, values: NotedValue[]): void {
   });
 }
 
+function spans(buckets: readonly number[], offset: number): NativeHistogram["positiveSpans"] {
+  return buckets.length > 0 ? [{ offset, length: buckets.length }] : [];
+}
+
 /** `schema:0 sum:1 count:2 z_bucket:1 z_bucket_w:0.001 buckets:[1 2] offset:1 n_buckets:[1] n_offset:0 …` */
 function parseHistogram(text: string): NativeHistogram {
   const fields = new Map<string, string>();
@@ -126,8 +130,6 @@ function parseHistogram(text: string): NativeHistogram {
   const single = (name: string) => toNumber(fields.get(name) ?? "0");
   const list = (name: string) =>
     (fields.get(name) ?? "").replace(/[[\]]/g, "").split(/\s+/).filter(Boolean).map(toNumber);
-  const spans = (buckets: number[], offset: number) =>
-    buckets.length > 0 ? [{ offset, length: buckets.length }] : [];
   const positiveBuckets = list("buckets");
   const negativeBuckets = list("n_buckets");
   const schema = single("schema");
