@@ -20,3 +20,4 @@ export { parseScrapeConfig, type ScrapeConfig, type ScrapeJob } from "./scrape/c
 export type { TargetStatus } from "./scrape/loop.ts";
 export { type DroppedTarget, type PoolOptions, ScrapePool } from "./scrape/pool.ts";
 export type { TargetGroup } from "./scrape/target.ts";
+export { type Scraper, type ScraperOptions, startScraper } from "./scrape/scraper.ts";
