@@ -1,0 +1,135 @@
+/**
+ * What the page asks the server, with the keys that live updates invalidate. Relative ranges are resolved when asked,
+ * so a key stays the same while time goes on.
+ */
+import type { QueryOf } from "@skopos/api";
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { resolveRange, type TimeRange } from "../logic/scope.ts";
+import { client } from "./client.ts";
+
+/** Without an event stream, pages ask again this often. */
+export const pollMs = 10_000;
+
+const rangeKey = (time: TimeRange) =>
+  time.kind === "absolute" ? `${time.from}-${time.to}` : `last-${time.lengthMs}`;
+
+function wholeRange(time: TimeRange): { start: number; end: number } {
+  const { start, end } = resolveRange(time, Date.now());
+  return { start: Math.round(start), end: Math.round(end) };
+}
+
+export const statusQuery = queryOptions({
+  queryKey: ["status"],
+  queryFn: ({ signal }) => client.call("status", { signal }),
+});
+
+export const nowQuery = queryOptions({
+  queryKey: ["now"],
+  queryFn: ({ signal }) => client.call("now", { signal }),
+});
+
+/** The picture as of the end of an absolute range, else of now. */
+export function graphQuery(time: TimeRange) {
+  const fixed = time.kind === "absolute" ? { at: Math.round(time.to) } : {};
+  return queryOptions({
+    queryKey: ["graph", fixed],
+    queryFn: ({ signal }) => client.call("graph", { query: fixed, signal }),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function serviceQuery(namespace: string, name: string, time: TimeRange) {
+  return queryOptions({
+    queryKey: ["service", namespace, name, rangeKey(time)],
+    queryFn: ({ signal }) =>
+      client.call("service", { params: { namespace, name }, query: wholeRange(time), signal }),
+    placeholderData: (previous, query) =>
+      query?.queryKey[1] === namespace && query.queryKey[2] === name ? previous : undefined,
+  });
+}
+
+export function changesQuery(time: TimeRange, service?: string) {
+  return queryOptions({
+    queryKey: ["changes", rangeKey(time), service ?? ""],
+    queryFn: ({ signal }) =>
+      client.call("changes", {
+        query: { ...wholeRange(time), ...(service ? { service } : {}) },
+        signal,
+      }),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function incidentsQuery(state: "open" | "resolved" | "all") {
+  return queryOptions({
+    queryKey: ["incidents", state],
+    queryFn: ({ signal }) => client.call("incidents", { query: { state }, signal }),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function incidentQuery(id: string) {
+  return queryOptions({
+    queryKey: ["incident", id],
+    queryFn: ({ signal }) => client.call("incident", { params: { id }, signal }),
+  });
+}
+
+export function tracesQuery(time: TimeRange, query: string, limit = 100) {
+  return queryOptions({
+    queryKey: ["traces", rangeKey(time), query, limit],
+    queryFn: ({ signal }) =>
+      client.call("traces", {
+        query: { ...wholeRange(time), limit, ...(query ? { query } : {}) },
+        signal,
+      }),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function traceQuery(id: string) {
+  return queryOptions({
+    queryKey: ["trace", id],
+    queryFn: ({ signal }) => client.call("trace", { params: { id }, signal }),
+    staleTime: 60_000,
+  });
+}
+
+export function traceServicesQuery(time: TimeRange) {
+  return queryOptions({
+    queryKey: ["trace-services", rangeKey(time)],
+    queryFn: ({ signal }) => client.call("traceServices", { query: wholeRange(time), signal }),
+    staleTime: 60_000,
+  });
+}
+
+export function logsQuery(time: TimeRange, query: string, limit: number) {
+  return queryOptions({
+    queryKey: ["logs", rangeKey(time), query, limit],
+    queryFn: ({ signal }) => {
+      const ask: QueryOf<"logs"> = { ...wholeRange(time), query, limit, direction: "backward" };
+      return client.call("logs", { query: ask, signal });
+    },
+    placeholderData: keepPreviousData,
+  });
+}
+
+export const alertsQuery = queryOptions({
+  queryKey: ["alerts"],
+  queryFn: ({ signal }) => client.call("alerts", { signal }),
+});
+
+export const practiceQuery = queryOptions({
+  queryKey: ["practice"],
+  queryFn: ({ signal }) => client.call("practice", { signal }),
+  refetchInterval: 5000,
+});
+
+export function searchQuery(q: string) {
+  return queryOptions({
+    queryKey: ["search", q],
+    queryFn: ({ signal }) => client.call("search", { query: { q }, signal }),
+    enabled: q.trim() !== "",
+    placeholderData: keepPreviousData,
+  });
+}

@@ -1,0 +1,20 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+const server = "http://127.0.0.1:7080";
+
+export default defineConfig({
+  root: import.meta.dirname,
+  plugins: [react()],
+  build: {
+    outDir: "../../dist/web",
+    emptyOutDir: true,
+    target: "es2023",
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 450,
+  },
+  server: {
+    host: "127.0.0.1",
+    proxy: { "/api": { target: server, changeOrigin: true } },
+  },
+});
