@@ -1,0 +1,77 @@
+/** The places of the page and their addresses (see `webPaths` in the API). Each page is a chunk of its own. */
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+} from "@tanstack/react-router";
+import { Frame } from "./frame/Frame.tsx";
+import { Go } from "./parts/Go.tsx";
+import { Empty, Refusal } from "./parts/States.tsx";
+
+function Missing() {
+  return (
+    <div className="page">
+      <Empty title="There is no such page">
+        <p>The address may be mistyped, or come from a newer version.</p>
+        <Go to="/">To Now</Go>
+      </Empty>
+    </div>
+  );
+}
+
+const root = createRootRoute({ component: Frame, notFoundComponent: Missing });
+
+const pages = [
+  createRoute({
+    getParentRoute: () => root,
+    path: "/",
+    component: lazyRouteComponent(() => import("./pages/now/Now.tsx"), "Now"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/incidents",
+    component: lazyRouteComponent(() => import("./pages/incidents/Incidents.tsx"), "Incidents"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/incidents/$id",
+    component: lazyRouteComponent(
+      () => import("./pages/incidents/IncidentPage.tsx"),
+      "IncidentPage",
+    ),
+  }),
+] as const;
+
+/** Plain `?a=b&a=c`, as `URLSearchParams` reads it: links stay readable, and the server can write them. */
+function parseSearch(text: string): Record<string, string | string[]> {
+  const search = new URLSearchParams(text);
+  const out: Record<string, string | string[]> = {};
+  for (const key of new Set(search.keys())) {
+    const values = search.getAll(key);
+    out[key] = values.length === 1 ? (values[0] ?? "") : values;
+  }
+  return out;
+}
+
+function stringifySearch(search: Record<string, unknown>): string {
+  const out = new URLSearchParams();
+  for (const [key, value] of Object.entries(search)) {
+    for (const one of Array.isArray(value) ? value : [value])
+      if (typeof one === "string" || typeof one === "number") out.append(key, `${one}`);
+  }
+  const text = out.toString();
+  return text ? `?${text}` : "";
+}
+
+export const router = createRouter({
+  routeTree: root.addChildren([...pages]),
+  parseSearch,
+  stringifySearch,
+  scrollRestoration: true,
+  defaultErrorComponent: ({ error, reset }) => (
+    <div className="page">
+      <Refusal error={error} retry={reset} />
+    </div>
+  ),
+});
