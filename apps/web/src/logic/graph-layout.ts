@@ -2,7 +2,7 @@
  * Where the nodes of a graph stand. Layered from left to right by dagre, from sorted input, so that the same graph
  * always looks the same; a node that was placed stays where it is, and new ones find a free place in their layer.
  */
-import dagre from "@dagrejs/dagre";
+import { graphlib, layout } from "@dagrejs/dagre";
 
 export interface Place {
   readonly x: number;
@@ -21,7 +21,7 @@ export const rowGap = 96;
 
 /** Left to right, callers before callees. Coordinates are node centres. */
 export function layoutGraph(ids: readonly string[], edges: readonly LayoutEdge[]): Places {
-  const graph = new dagre.graphlib.Graph();
+  const graph = new graphlib.Graph();
   graph.setGraph({
     rankdir: "LR",
     nodesep: rowGap - 56,
@@ -36,7 +36,7 @@ export function layoutGraph(ids: readonly string[], edges: readonly LayoutEdge[]
   );
   for (const { source, target } of sorted)
     if (known.has(source) && known.has(target) && source !== target) graph.setEdge(source, target);
-  dagre.layout(graph);
+  layout(graph);
   const places = new Map<string, Place>();
   for (const id of ids) {
     const { x, y } = graph.node(id);
