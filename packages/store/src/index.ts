@@ -1,3 +1,23 @@
+export { type CarrierOptions, type CarrierProgress, runCarrier } from "./clickhouse/carrier.ts";
+export { runClickHouseChild } from "./clickhouse/child.ts";
+export {
+  type ClickHouseClientOptions,
+  type ClickHouseConnection,
+  openClickHouse,
+} from "./clickhouse/client.ts";
+export { createLogReader } from "./clickhouse/log-reader.ts";
+export { LogStore } from "./clickhouse/log-store.ts";
+export { migrate, type RetentionDays } from "./clickhouse/schema.ts";
+export { type QueryLimits } from "./clickhouse/sql.ts";
+export {
+  type ClickHouseState,
+  type Log,
+  type SupervisedClickHouse,
+  superviseClickHouse,
+  type SuperviseOptions,
+} from "./clickhouse/supervise.ts";
+export { createTraceReader } from "./clickhouse/trace-reader.ts";
+export { TraceStore } from "./clickhouse/trace-store.ts";
 export { type DataDirectoryLock, lockDataDirectory } from "./journal/data-directory-lock.ts";
 export { frameKinds } from "./journal/frame.ts";
 export {

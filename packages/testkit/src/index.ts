@@ -9,3 +9,5 @@ export {
   samplesOf,
 } from "./metric-reader-contract.ts";
 export { bitsOf, PlainMetricStore } from "./plain-metric-store.ts";
+export { type LogFixture, logReaderContract } from "./log-reader-contract.ts";
+export { type TraceFixture, traceReaderContract } from "./trace-reader-contract.ts";

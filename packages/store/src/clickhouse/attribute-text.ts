@@ -1,0 +1,33 @@
+/**
+ * Attribute values as the texts of a `Map(LowCardinality(String), String)`. Strings stand as they are, so that they are
+ * found as they are; anything else is U+0001 and its JSON. A string that itself begins with U+0001 or U+0002 gets U+0002
+ * in front.
+ */
+import type { Attributes, AttributeValue } from "@skopos/model";
+
+const typed = "\u0001";
+const escaped = "\u0002";
+
+export function attributeText(value: AttributeValue): string {
+  if (typeof value === "string")
+    return value.startsWith(typed) || value.startsWith(escaped) ? escaped + value : value;
+  return typed + JSON.stringify(value);
+}
+
+export function attributeOf(text: string): AttributeValue {
+  if (text.startsWith(escaped)) return text.slice(1);
+  if (!text.startsWith(typed)) return text;
+  // Written by `attributeText`.
+  return JSON.parse(text.slice(1)) as AttributeValue;
+}
+
+export function* attributePairs(attributes: Attributes): Generator<readonly [string, string]> {
+  for (const key of Object.keys(attributes)) {
+    const value = attributes[key];
+    if (value !== undefined) yield [key, attributeText(value)];
+  }
+}
+
+export function attributesOf(texts: Readonly<Record<string, string>>): Attributes {
+  return Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, attributeOf(text)]));
+}

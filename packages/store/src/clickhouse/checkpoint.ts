@@ -1,0 +1,54 @@
+/**
+ * The carrier's checkpoint: a small JSON file, replaced as a whole. `done` is in ClickHouse; the batch up to `intent`
+ * may be. The intent is on disk before the batch is sent, so that after a crash the very same batch is sent again and
+ * ClickHouse recognises it.
+ */
+import { open, readFile, rename } from "node:fs/promises";
+import { dirname } from "node:path";
+import { SkoposError } from "@skopos/model";
+
+export interface Checkpoint {
+  /** Of the journal that the positions belong to. */
+  readonly identity: number;
+  readonly done: number;
+  readonly intent: number;
+}
+
+export async function readCheckpoint(file: string): Promise<Checkpoint | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+  const json: unknown = JSON.parse(text);
+  if (typeof json === "object" && json !== null && "identity" in json && "done" in json) {
+    const { identity, done } = json;
+    const intent = "intent" in json ? json.intent : undefined;
+    if (typeof identity === "number" && typeof done === "number" && typeof intent === "number")
+      return { identity, done, intent };
+  }
+  throw new SkoposError(
+    "bad-checkpoint",
+    `${file} is not a checkpoint; delete it to carry everything that the journal keeps once more`,
+  );
+}
+
+export async function writeCheckpoint(file: string, checkpoint: Checkpoint): Promise<void> {
+  const next = `${file}.next`;
+  const handle = await open(next, "w");
+  try {
+    await handle.writeFile(`${JSON.stringify(checkpoint)}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(next, file);
+  const dir = await open(dirname(file), "r");
+  try {
+    await dir.sync();
+  } finally {
+    await dir.close();
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Pieces of SQL whose values are bound: text that a user wrote never becomes part of the statement. A `Bindings` numbers
+ * the values of one query.
+ */
+import type { ClickHouseClient } from "@clickhouse/client";
+import type { LineFilter, Matcher } from "@skopos/model";
+import { readError } from "./client.ts";
+
+type BoundValue = string | number | bigint | readonly string[];
+
+export class Bindings {
+  readonly values: Record<string, BoundValue> = {};
+  #count = 0;
+
+  /** A placeholder for `value`, read as the ClickHouse type `type`. */
+  bind(type: string, value: BoundValue): string {
+    const name = `p${this.#count++}`;
+    this.values[name] = value;
+    return `{${name}:${type}}`;
+  }
+
+  text(value: string): string {
+    return this.bind("String", value);
+  }
+}
+
+/** The pattern as RE2 reads it elsewhere: a dot is no line break. Whole texts only when anchored. */
+export function regex(bindings: Bindings, pattern: string, anchored: boolean): string {
+  return bindings.text(anchored ? `^(?-s:${pattern})$` : `(?-s:${pattern})`);
+}
+
+/** A label matcher on `labels`; an absent label is "". */
+export function matcherSql(bindings: Bindings, { op, name, value }: Matcher): string {
+  const label = `labels[${bindings.text(name)}]`;
+  if (op === "=" || op === "!=") return `${label} ${op} ${bindings.text(value)}`;
+  const matches = `match(${label}, ${regex(bindings, value, true)})`;
+  return op === "=~" ? matches : `NOT ${matches}`;
+}
+
+/** A line filter on `line`. LIKE rather than position(), because the n-gram index serves it. */
+export function filterSql(bindings: Bindings, { op, values }: LineFilter): string {
+  const isText = op === "|=" || op === "!=";
+  const tests = values.map((value) =>
+    isText
+      ? `line LIKE ${bindings.text(`%${value.replaceAll(/[\\%_]/g, "\\$&")}%`)}`
+      : `match(line, ${regex(bindings, value, false)})`,
+  );
+  const any = tests.length === 0 ? "0" : tests.join(" OR ");
+  return op === "|=" || op === "|~" ? `(${any})` : `NOT (${any})`;
+}
+
+export function allOf(conditions: readonly string[]): string {
+  return conditions.length === 0 ? "1" : conditions.join(" AND ");
+}
+
+export interface QueryLimits {
+  /** Seconds of a query's run. */
+  readonly executionSecondsMax: number;
+  readonly memoryBytesMax: number;
+  readonly resultBytesMax: number;
+}
+
+export const defaultQueryLimits: QueryLimits = {
+  executionSecondsMax: 30,
+  memoryBytesMax: 500 * 1024 * 1024,
+  resultBytesMax: 256 * 1024 * 1024,
+};
+
+/** Runs a query and gives its rows as arrays. Rejects with "cancelled", "limit", "bad-query", "unavailable". */
+export async function selectRows<Row>(
+  client: ClickHouseClient,
+  limits: QueryLimits,
+  query: string,
+  bindings: Bindings,
+  signal?: AbortSignal,
+): Promise<Row[]> {
+  try {
+    signal?.throwIfAborted();
+    const result = await client.query({
+      query,
+      query_params: bindings.values,
+      format: "JSONCompactEachRow",
+      clickhouse_settings: {
+        max_execution_time: limits.executionSecondsMax,
+        max_memory_usage: String(limits.memoryBytesMax),
+        max_result_bytes: String(limits.resultBytesMax),
+        output_format_json_quote_64bit_integers: 0,
+        cancel_http_readonly_queries_on_client_close: 1,
+      },
+      ...(signal ? { abort_signal: signal } : {}),
+    });
+    return await result.json<Row>();
+  } catch (error) {
+    throw readError(error, signal);
+  }
+}

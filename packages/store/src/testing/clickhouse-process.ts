@@ -1,0 +1,3 @@
+import { runClickHouseChild } from "../clickhouse/child.ts";
+
+runClickHouseChild();

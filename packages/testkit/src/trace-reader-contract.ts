@@ -1,0 +1,239 @@
+/** What every `TraceReader` must do. */
+import assert from "node:assert/strict";
+import type { Span, SpanCondition, SpanSink, TraceReader } from "@skopos/model";
+import type { ContractCase } from "./metric-reader-contract.ts";
+import { once } from "./once.ts";
+
+export interface TraceFixture {
+  readonly sink: SpanSink;
+  readonly reader: TraceReader;
+  /** Resolves when what was appended can be read. */
+  readonly settled: () => Promise<void>;
+}
+
+const startMs = 1_790_000_000_000;
+const endMs = startMs + 600_000;
+const hex = (digit: string, size: number) => digit.repeat(size);
+
+function span(traceId: string, spanId: string, more: Partial<Span>): Span {
+  return {
+    traceId,
+    spanId,
+    parentSpanId: "",
+    service: "frontend",
+    name: "GET /",
+    kind: "server",
+    startNs: BigInt(startMs) * 1_000_000n,
+    durationNs: 5_000_000,
+    status: "unset",
+    statusMessage: "",
+    attributes: {},
+    resource: {},
+    scopeName: "",
+    scopeVersion: "",
+    events: [],
+    links: [],
+    ...more,
+  };
+}
+
+const at = (offsetMs: number) => BigInt(startMs + offsetMs) * 1_000_000n;
+
+/** Three traces, a second apart: one plain, one slow with an error below its root, one with everything a span can carry. */
+const plain = [span(hex("a", 32), hex("1", 16), { startNs: at(1000) })];
+const failing = [
+  span(hex("b", 32), hex("2", 16), {
+    startNs: at(2000),
+    durationNs: 900_000_000,
+    resource: { "k8s.namespace.name": "shop" },
+  }),
+  span(hex("b", 32), hex("3", 16), {
+    parentSpanId: hex("2", 16),
+    service: "user-service",
+    name: "GET /users/{id}",
+    startNs: at(2100),
+    durationNs: 700_000_000,
+    status: "error",
+    statusMessage: "pool exhausted",
+    attributes: { "http.status_code": 503, "upstream's": "user-db" },
+  }),
+  span(hex("b", 32), hex("3", 16), {
+    parentSpanId: hex("2", 16),
+    kind: "client",
+    name: "GET /users/{id}",
+    startNs: at(2099),
+    durationNs: 702_000_000,
+    attributes: { "http.status_code": 503, retried: true },
+  }),
+];
+const rich = span(hex("c", 32), hex("4", 16), {
+  service: "ümläut ✓",
+  name: "tab\tnew\nline\\'quote'",
+  kind: "consumer",
+  startNs: at(3000) + 123n,
+  durationNs: 1,
+  status: "ok",
+  attributes: {
+    text: "it's",
+    empty: "",
+    number: -1.5,
+    big: 1e21,
+    yes: true,
+    no: false,
+    list: ["a", "b'", "\n"],
+    numbers: [1, 2.5],
+    looksLikeNumber: "42",
+    control: "\u0001[1]",
+    nul: "a\u0000b",
+  },
+  resource: { "service.name": "ümläut ✓", pid: 7 },
+  scopeName: "scope",
+  scopeVersion: "1.0",
+  events: [{ timeNs: at(3000) + 124n, name: "exception", attributes: { line: 12, why: "x" } }],
+  links: [{ traceId: hex("a", 32), spanId: hex("1", 16), attributes: { weak: true } }],
+});
+
+async function write({ sink, settled }: TraceFixture): Promise<void> {
+  await sink.append(plain);
+  await sink.append(failing);
+  // What a sender repeats, because an answer was lost, is there once.
+  await sink.append([...failing, rich]);
+  await settled();
+}
+
+async function found(reader: TraceReader, ...conditions: SpanCondition[]): Promise<string> {
+  const summaries = await reader.search({ conditions, startMs, endMs, limit: 20 });
+  return summaries.map(({ traceId }) => traceId.slice(0, 1)).join("");
+}
+
+const intrinsic = (name: string, op: SpanCondition["op"], value: string | number) =>
+  ({ scope: "intrinsic", name, op, value }) as const;
+const attribute = (
+  scope: "span" | "resource" | "any",
+  name: string,
+  op: SpanCondition["op"],
+  value: string | number | boolean,
+) => ({ scope, name, op, value }) as const;
+
+/** Conditions, and the first digits of the traces that they find, newest first. */
+const searches: readonly (readonly [string, string, ...SpanCondition[]])[] = [
+  ["nothing asked", "cba"],
+  ["a service", "ba", intrinsic("service", "=", "frontend")],
+  ["another service than", "cb", intrinsic("service", "!=", "frontend")],
+  ["a service by pattern", "ba", intrinsic("service", "=~", "front.*|nobody")],
+  ["a pattern that only matches a part", "", intrinsic("service", "=~", "front")],
+  ["a name", "b", intrinsic("name", "=", "GET /users/{id}")],
+  ["a name with everything in it", "c", intrinsic("name", "=", rich.name)],
+  ["a kind", "c", intrinsic("kind", "=", "consumer")],
+  ["a status", "b", intrinsic("status", "=", "error")],
+  ["slow spans", "b", intrinsic("durationMs", ">", 500)],
+  ["fast spans", "c", intrinsic("durationMs", "<", 1)],
+  ["a number attribute", "b", attribute("span", "http.status_code", "=", 503)],
+  ["a number attribute at least", "b", attribute("span", "http.status_code", ">=", 500)],
+  ["a number attribute at most", "", attribute("span", "http.status_code", "<=", 500)],
+  ["a negative number", "c", attribute("span", "number", "<", 0)],
+  ["a boolean attribute", "b", attribute("span", "retried", "=", true)],
+  ["a text attribute", "c", attribute("span", "text", "=", "it's")],
+  ["an empty text attribute", "c", attribute("span", "empty", "=", "")],
+  ["a text that looks like a number", "c", attribute("span", "looksLikeNumber", "=", "42")],
+  ["a number where a text is", "", attribute("span", "looksLikeNumber", "=", 42)],
+  ["an attribute with a quote in its name", "b", attribute("any", "upstream's", "=~", "user-.*")],
+  ["another value of an attribute", "b", attribute("span", "upstream's", "!=", "post-db")],
+  ["an attribute that is there", "c", attribute("span", "list", "exists", "")],
+  ["a resource attribute", "b", attribute("resource", "k8s.namespace.name", "=", "shop")],
+  ["a resource attribute on the span", "", attribute("span", "k8s.namespace.name", "=", "shop")],
+  ["a resource attribute anywhere", "b", attribute("any", "k8s.namespace.name", "=", "shop")],
+  [
+    "two conditions on one span",
+    "b",
+    intrinsic("service", "=", "user-service"),
+    attribute("span", "http.status_code", "=", 503),
+  ],
+  [
+    "two conditions on different spans",
+    "",
+    intrinsic("service", "=", "user-service"),
+    attribute("span", "retried", "=", true),
+  ],
+];
+
+/** The cases share one fixture, which is opened and filled with the first of them. */
+export function traceReaderContract(open: () => Promise<TraceFixture>): readonly ContractCase[] {
+  const fixture = once(async () => {
+    const opened = await open();
+    await write(opened);
+    return opened;
+  });
+  const reading = (name: string, check: (reader: TraceReader) => Promise<void>): ContractCase => ({
+    name,
+    run: async () => check((await fixture()).reader),
+  });
+  return [
+    reading("gives a span back as it came, with the types of its attributes", async (reader) => {
+      assert.deepEqual(await reader.trace(rich.traceId), [rich]);
+    }),
+    reading("gives a trace's spans by start time, each once", async (reader) => {
+      const spans = await reader.trace(hex("b", 32));
+      assert.deepEqual(spans, [failing[0], failing[2], failing[1]]);
+    }),
+    reading("knows nothing of an unknown trace", async (reader) => {
+      assert.deepEqual(await reader.trace(hex("d", 32)), []);
+      assert.deepEqual(await reader.trace("' OR 1 = 1 --"), []);
+    }),
+    ...searches.map(([what, traces, ...conditions]) =>
+      reading(`finds ${what}`, async (reader) => {
+        assert.equal(await found(reader, ...conditions), traces);
+      }),
+    ),
+    reading("sums a trace up", async (reader) => {
+      const conditions = [intrinsic("status", "=", "error")];
+      const [summary] = await reader.search({ conditions, startMs, endMs, limit: 5 });
+      assert.deepEqual(summary, {
+        traceId: hex("b", 32),
+        rootService: "frontend",
+        rootName: "GET /",
+        startNs: at(2000),
+        durationNs: 900_000_000,
+        spanCount: 3,
+        errorCount: 1,
+        services: { frontend: 2, "user-service": 1 },
+        matched: [hex("3", 16)],
+      });
+    }),
+    reading("keeps to the limit, newest first, and to the time range", async (reader) => {
+      const traces = await reader.search({ conditions: [], startMs, endMs, limit: 2 });
+      assert.deepEqual(
+        traces.map(({ traceId }) => traceId[0]),
+        ["c", "b"],
+      );
+      const early = { conditions: [], startMs, endMs: startMs + 1500, limit: 9 };
+      assert.deepEqual(
+        (await reader.search(early)).map(({ traceId }) => traceId[0]),
+        ["a"],
+      );
+    }),
+    reading("lists services, and a service's operations", async (reader) => {
+      assert.deepEqual(await reader.services(startMs, endMs), [
+        "frontend",
+        "user-service",
+        "ümläut ✓",
+      ]);
+      assert.deepEqual(await reader.operations("frontend", startMs, endMs), [
+        "GET /",
+        "GET /users/{id}",
+      ]);
+      assert.deepEqual(await reader.operations("nobody", startMs, endMs), []);
+      assert.deepEqual(await reader.services(startMs - 2000, startMs - 1000), []);
+    }),
+    reading("refuses a broken pattern as a bad query", async (reader) => {
+      const conditions = [intrinsic("service", "=~", "(")];
+      await assert.rejects(reader.search({ conditions, startMs, endMs, limit: 1 }), {
+        code: "bad-query",
+      });
+    }),
+    reading("stops when told", async (reader) => {
+      const search = { conditions: [], startMs, endMs, limit: 1, signal: AbortSignal.abort() };
+      await assert.rejects(reader.search(search), { code: "cancelled" });
+    }),
+  ];
+}
