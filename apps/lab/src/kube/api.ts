@@ -1,6 +1,7 @@
 import type { Clock } from "@skopos/model";
 import { defaultNode, type NodeShape, startControlPlane } from "./control-plane.ts";
 import type { EventRecorder } from "./events.ts";
+import { createHttpFace } from "./http/server.ts";
 import type { NodeAgent } from "./node-agent.ts";
 import { KubeStore } from "./store.ts";
 import type { StorageLimits } from "./storage.ts";
@@ -36,13 +37,15 @@ export function createKubeApi(options: KubeApiOptions): KubeApi {
     ...(options.serviceCidr === undefined ? {} : { serviceCidr: options.serviceCidr }),
   });
   const plane = startControlPlane(store, clock, { ...defaultNode, ...options.node }, log);
+  const { nodeAgent, token } = options;
+  const face = createHttpFace({ store, clock, nodeAgent, token, log });
   return {
     store,
     events: plane.events,
-    listen: () => Promise.reject(new Error("the HTTP face is not built yet")),
+    listen: (port, host) => face.listen(port, host),
     async close() {
       plane.stop();
-      await Promise.resolve();
+      await face.close();
     },
   };
 }

@@ -15,12 +15,12 @@ export class TestNode implements NodeAgent {
   /** Begins to serve the pods of `api`; returns how to stop. */
   attach(api: KubeApi): () => void {
     this.api = api;
-    return api.store.watch("Pod", ({ type, object }) => {
-      if (type === "DELETED") return;
-      if (object.metadata.deletionTimestamp !== undefined) this.finish(object);
-      else if (object.spec.nodeName !== undefined && object.status.podIP === undefined) {
-        this.start(object);
-      }
+    return api.store.watch("Pod", ({ object }) => {
+      // Events tell of the past; what to do depends on the present.
+      const pod = api.store.get("Pod", object.metadata.namespace, object.metadata.name);
+      if (pod === undefined) return;
+      if (pod.metadata.deletionTimestamp !== undefined) this.finish(pod);
+      else if (pod.spec.nodeName !== undefined && pod.status.podIP === undefined) this.start(pod);
     });
   }
 
@@ -44,8 +44,7 @@ export class TestNode implements NodeAgent {
 
   private finish({ metadata }: Pod): void {
     const { store } = this.api ?? {};
-    if (store?.get("Pod", metadata.namespace, metadata.name) === undefined) return;
-    store.delete("Pod", metadata.namespace, metadata.name, { gracePeriodSeconds: 0 });
+    store?.delete("Pod", metadata.namespace, metadata.name, { gracePeriodSeconds: 0 });
   }
 
   private start(pod: Pod): void {
