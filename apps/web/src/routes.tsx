@@ -41,6 +41,11 @@ const pages = [
       "IncidentPage",
     ),
   }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/mesh",
+    component: lazyRouteComponent(() => import("./pages/mesh/Mesh.tsx"), "Mesh"),
+  }),
 ] as const;
 
 /** Plain `?a=b&a=c`, as `URLSearchParams` reads it: links stay readable, and the server can write them. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { boxAround, harmEdges, layoutGraph, placeGraph } from "./graph-layout.ts";
+import { boxAround, harmEdges, layoutGraph, noLayout, placeGraph } from "./graph-layout.ts";
 
 const ids = ["gateway", "frontend", "users", "posts", "db"];
 const edges = [
@@ -10,33 +10,44 @@ const edges = [
 ];
 
 describe("layout of the graph", () => {
-  it("puts callers left of callees", () => {
-    const places = layoutGraph(ids, edges);
-    for (const { source, target } of edges)
-      expect(places.get(source)!.x).toBeLessThan(places.get(target)!.x);
+  it("puts callers left of callees, or above them", () => {
+    const right = layoutGraph(ids, edges).places;
+    const down = layoutGraph(ids, edges, "down").places;
+    for (const { source, target } of edges) {
+      expect(right.get(source)!.x).toBeLessThan(right.get(target)!.x);
+      expect(down.get(source)!.y).toBeLessThan(down.get(target)!.y);
+    }
   });
 
   it("does not depend on the order things arrive in", () => {
     const other = layoutGraph(ids.toReversed(), edges.toReversed());
-    for (const [id, place] of layoutGraph(ids, edges)) expect(other.get(id)).toEqual(place);
+    for (const [id, place] of layoutGraph(ids, edges).places)
+      expect(other.places.get(id)).toEqual(place);
+  });
+
+  it("leads a long edge around the nodes between", () => {
+    const long = { source: "gateway", target: "db" };
+    const { ways } = layoutGraph(ids, [...edges, long]);
+    expect(ways.get("gateway>db")?.length).toBeGreaterThan(0);
+    expect(ways.has("gateway>frontend")).toBe(false);
   });
 
   it("moves nobody when a node comes or goes", () => {
-    const before = layoutGraph(ids, edges);
+    const before = placeGraph(noLayout, ids, edges);
     const after = placeGraph(
       before,
       [...ids.filter((id) => id !== "posts"), "cache"],
       [...edges, { source: "users", target: "cache" }],
-    );
+    ).places;
     for (const id of ["gateway", "frontend", "users", "db"])
-      expect(after.get(id)).toEqual(before.get(id));
+      expect(after.get(id)).toEqual(before.places.get(id));
     expect(after.has("posts")).toBe(false);
-    expect(after.get("cache")!.x).toBeGreaterThan(before.get("users")!.x);
-    expect(after.get("cache")).not.toEqual(before.get("db"));
+    expect(after.get("cache")!.x).toBeGreaterThan(before.places.get("users")!.x);
+    expect(after.get("cache")).not.toEqual(before.places.get("db"));
   });
 
   it("bears loops, strangers and edges that name nobody", () => {
-    const places = layoutGraph(
+    const { places } = layoutGraph(
       ["a", "b", "c"],
       [
         { source: "a", target: "b" },
@@ -49,9 +60,9 @@ describe("layout of the graph", () => {
   });
 
   it("makes room around everything", () => {
-    const places = layoutGraph(ids, edges);
-    const box = boxAround(places);
-    for (const { x, y } of places.values()) {
+    const layout = layoutGraph(ids, edges);
+    const box = boxAround(layout);
+    for (const { x, y } of layout.places.values()) {
       expect(x).toBeGreaterThan(box.x);
       expect(y).toBeLessThan(box.y + box.height);
     }

@@ -1,6 +1,6 @@
 /**
- * Where the nodes of a graph stand. Layered from left to right by dagre, from sorted input, so that the same graph
- * always looks the same; a node that was placed stays where it is, and new ones find a free place in their layer.
+ * Where the nodes of a graph stand and which way its edges go. Layered by dagre from sorted input, so that the same
+ * graph always looks the same; a node that was placed stays where it is, and new ones find a free place in their layer.
  */
 import { graphlib, layout } from "@dagrejs/dagre";
 
@@ -16,33 +16,64 @@ export interface LayoutEdge {
 
 export type Places = ReadonlyMap<string, Place>;
 
-export const columnGap = 190;
-export const rowGap = 96;
+export interface Layout {
+  /** Node centres. */
+  readonly places: Places;
+  /** Bends of edges that pass other layers, by `wayKey`; the ends are left out. */
+  readonly ways: ReadonlyMap<string, readonly Place[]>;
+}
 
-/** Left to right, callers before callees. Coordinates are node centres. */
-export function layoutGraph(ids: readonly string[], edges: readonly LayoutEdge[]): Places {
+/** Across from the gateways, or down from a cause. */
+export type Direction = "right" | "down";
+
+export const columnGap = 240;
+export const rowGap = 104;
+const nodeBox = 56;
+
+export const noLayout: Layout = { places: new Map(), ways: new Map() };
+
+export function wayKey({ source, target }: LayoutEdge): string {
+  return `${source}>${target}`;
+}
+
+function bendsOf(points: readonly { x: number; y: number }[] | undefined): Place[] {
+  // The first and last point lie on the nodes' boxes; three points mean a straight way.
+  return (points ?? []).length > 3 ? (points ?? []).slice(1, -1).map(({ x, y }) => ({ x, y })) : [];
+}
+
+/** Callers before callees, in the given direction. */
+export function layoutGraph(
+  ids: readonly string[],
+  edges: readonly LayoutEdge[],
+  direction: Direction = "right",
+): Layout {
   const graph = new graphlib.Graph();
+  const down = direction === "down";
   graph.setGraph({
-    rankdir: "LR",
-    nodesep: rowGap - 56,
-    ranksep: columnGap - 56,
-    ranker: "longest-path",
+    rankdir: down ? "TB" : "LR",
+    nodesep: down ? 140 : rowGap - nodeBox,
+    ranksep: down ? 44 : columnGap - nodeBox,
+    edgesep: 48,
   });
   graph.setDefaultEdgeLabel(() => ({}));
   const known = new Set(ids);
-  for (const id of ids.toSorted()) graph.setNode(id, { width: 56, height: 56 });
-  const sorted = edges.toSorted((a, b) =>
-    `${a.source} ${a.target}` < `${b.source} ${b.target}` ? -1 : 1,
-  );
-  for (const { source, target } of sorted)
-    if (known.has(source) && known.has(target) && source !== target) graph.setEdge(source, target);
+  for (const id of ids.toSorted()) graph.setNode(id, { width: nodeBox, height: nodeBox });
+  const sorted = edges
+    .filter(({ source, target }) => known.has(source) && known.has(target) && source !== target)
+    .toSorted((a, b) => (wayKey(a) < wayKey(b) ? -1 : 1));
+  for (const { source, target } of sorted) graph.setEdge(source, target);
   layout(graph);
   const places = new Map<string, Place>();
   for (const id of ids) {
     const { x, y } = graph.node(id);
     if (x !== undefined && y !== undefined) places.set(id, { x, y });
   }
-  return places;
+  const ways = new Map<string, Place[]>();
+  for (const edge of sorted) {
+    const bends = bendsOf(graph.edge(edge.source, edge.target).points);
+    if (bends.length > 0) ways.set(wayKey(edge), bends);
+  }
+  return { places, ways };
 }
 
 function isFree(at: Place, taken: readonly Place[]): boolean {
@@ -63,12 +94,12 @@ function nearestFree(wanted: Place, taken: readonly Place[]): Place {
 
 /** Beside its placed callers, else before its placed callees; `null` when it knows nobody. */
 function besideNeighbours(id: string, edges: readonly LayoutEdge[], placed: Places): Place | null {
-  const known = (other: string) => placed.get(other);
-  const callers = edges.filter(({ target }) => target === id).map(({ source }) => known(source));
-  const callees = edges.filter(({ source }) => source === id).map(({ target }) => known(target));
-  const left = callers.filter((place) => place !== undefined);
-  const right = callees.filter((place) => place !== undefined);
-  const from = left.length > 0 ? left : right;
+  const callers = edges.filter(({ target }) => target === id).map(({ source }) => source);
+  const callees = edges.filter(({ source }) => source === id).map(({ target }) => target);
+  const standing = (others: string[]) =>
+    others.map((other) => placed.get(other)).filter((place) => place !== undefined);
+  const left = standing(callers);
+  const from = left.length > 0 ? left : standing(callees);
   if (from.length === 0) return null;
   const y = from.reduce((sum, place) => sum + place.y, 0) / from.length;
   const xs = from.map((place) => place.x);
@@ -77,24 +108,25 @@ function besideNeighbours(id: string, edges: readonly LayoutEdge[], placed: Plac
 
 /** Keeps what stands, places what is new, forgets what is gone. */
 export function placeGraph(
-  previous: Places,
+  previous: Layout,
   ids: readonly string[],
   edges: readonly LayoutEdge[],
-): Places {
+  direction: Direction = "right",
+): Layout {
   const kept = new Map<string, Place>();
   for (const id of ids) {
-    const place = previous.get(id);
+    const place = previous.places.get(id);
     if (place) kept.set(id, place);
   }
   const fresh = ids.filter((id) => !kept.has(id));
-  // When half of it is new, this is another graph.
-  if (kept.size === 0 || fresh.length > kept.size) return layoutGraph(ids, edges);
-  const ideal = fresh.length > 0 ? layoutGraph(ids, edges) : new Map<string, Place>();
+  // When more of it is new than known, this is another graph.
+  if (kept.size === 0 || fresh.length > kept.size) return layoutGraph(ids, edges, direction);
+  const ideal = fresh.length > 0 ? layoutGraph(ids, edges, direction).places : noLayout.places;
   for (const id of fresh.toSorted()) {
     const wanted = besideNeighbours(id, edges, kept) ?? ideal.get(id) ?? { x: 0, y: 0 };
     kept.set(id, nearestFree(wanted, [...kept.values()]));
   }
-  return kept;
+  return { places: kept, ways: previous.ways };
 }
 
 export interface Box {
@@ -104,25 +136,25 @@ export interface Box {
   readonly height: number;
 }
 
-/** The smallest box around all places, with room for names. */
-export function boxAround(places: Places, margin = 72): Box {
-  const all = [...places.values()];
+/** The smallest box around everything, with room for names. */
+export function boxAround({ places, ways }: Layout, marginX = 120, marginY = 56): Box {
+  const all = [...places.values(), ...[...ways.values()].flat()];
   if (all.length === 0) return { x: 0, y: 0, width: 400, height: 200 };
   const xs = all.map(({ x }) => x);
   const ys = all.map(({ y }) => y);
-  const x = Math.min(...xs) - margin;
-  const y = Math.min(...ys) - margin * 0.75;
+  const x = Math.min(...xs) - marginX;
+  const y = Math.min(...ys) - marginY;
   return {
     x,
     y,
-    width: Math.max(...xs) + margin - x,
-    height: Math.max(...ys) + margin - y,
+    width: Math.max(...xs) + marginX - x,
+    height: Math.max(...ys) + marginY + 12 - y,
   };
 }
 
 /**
- * Edges turned so that they lead away from `causeId`: how harm travels. Edges between nodes equally far keep
- * pointing from callee to caller, the usual way of harm.
+ * Edges turned so that they lead away from `causeId`: how harm travels. Edges between nodes equally far point from
+ * callee to caller, the usual way of harm.
  */
 export function harmEdges<Edge extends LayoutEdge>(
   edges: readonly Edge[],

@@ -148,7 +148,7 @@ function Impact({ incident }: { readonly incident: Incident }): ReactNode {
               causeId={slice.causeId}
               harm
               label="From the cause to those it hurts"
-              maxHeight={320}
+              maxHeight={520}
             />
           </Suspense>
           <figcaption className="small quiet">
@@ -255,6 +255,14 @@ function Body({
   return (
     <>
       <Head incident={incident} session={session} />
+      <nav className="only-phone" aria-label="On this page">
+        <p className="row">
+          <a href="#cause-heading">Cause</a>
+          <a href="#do-heading">What can be done</a>
+          <a href="#impact-heading">Who is hurt</a>
+          <a href="#timeline-heading">Timeline</a>
+        </p>
+      </nav>
       <div className="incident-grid">
         <div className="stack wide">
           <CausePanel incident={incident} />

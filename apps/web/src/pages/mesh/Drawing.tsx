@@ -11,7 +11,8 @@ import {
   nodeSays,
   trafficLabel,
 } from "../../logic/graph-look.ts";
-import type { Place, Places } from "../../logic/graph-layout.ts";
+import { type Direction, type Layout, type Place, wayKey } from "../../logic/graph-layout.ts";
+import { edgePath } from "../../logic/graph-path.ts";
 
 export interface Selection {
   readonly node?: string;
@@ -28,7 +29,8 @@ interface DrawnEdge {
 interface DrawingProps {
   readonly nodes: readonly GraphNode[];
   readonly edges: readonly DrawnEdge[];
-  readonly places: Places;
+  readonly layout: Layout;
+  readonly direction?: Direction;
   readonly selection: Selection;
   readonly causeId?: string | null;
   readonly select: (selection: Selection) => void;
@@ -42,30 +44,13 @@ function onKey(act: () => void) {
   };
 }
 
-function pathBetween(from: Place, to: Place, fromRadius: number, toRadius: number) {
-  const forward = to.x > from.x + 20;
-  const sameColumn = Math.abs(to.x - from.x) <= 20;
-  const start = { x: from.x + (forward || sameColumn ? fromRadius : -fromRadius), y: from.y };
-  const end = { x: to.x + (forward ? -toRadius - 7 : toRadius + 7), y: to.y };
-  const bend = sameColumn ? 60 : Math.max(40, Math.abs(end.x - start.x) / 2) * (forward ? 1 : -1);
-  const c1 = { x: start.x + bend, y: start.y };
-  const c2 = { x: sameColumn ? end.x + bend : end.x - bend, y: end.y };
-  return {
-    d: `M${start.x} ${start.y}C${c1.x} ${c1.y} ${c2.x} ${c2.y} ${end.x} ${end.y}`,
-    middle: {
-      x: (start.x + 3 * c1.x + 3 * c2.x + end.x) / 8,
-      y: (start.y + 3 * c1.y + 3 * c2.y + end.y) / 8,
-    },
-    end,
-    tip: forward ? 7 : -7,
-  };
-}
-
 function EdgeMark({
   drawn,
   from,
   to,
   radii,
+  bends,
+  direction,
   selected,
   dimmed,
   labelled,
@@ -75,13 +60,15 @@ function EdgeMark({
   readonly from: Place;
   readonly to: Place;
   readonly radii: readonly [number, number];
+  readonly bends: readonly Place[];
+  readonly direction: Direction;
   readonly selected: boolean;
   readonly dimmed: boolean;
   readonly labelled: boolean;
   readonly select: () => void;
 }): ReactNode {
   const { edge } = drawn;
-  const { d, middle, end, tip } = pathBetween(from, to, radii[0], radii[1]);
+  const { d, middle, tip, turn } = edgePath(from, to, radii, bends, direction);
   const names = [
     "mesh-edge",
     edge.health.state,
@@ -104,7 +91,11 @@ function EdgeMark({
     >
       <path className="hit" d={d} />
       <path className="line" d={d} strokeWidth={edgeWidth(edge.traffic)} />
-      <path className="tip" d={`M${end.x + tip} ${end.y}l${-tip} -4.5v9z`} />
+      <path
+        className="tip"
+        d="M0 0l-8 -4.5v9z"
+        transform={`translate(${tip.x} ${tip.y}) rotate(${turn})`}
+      />
       <text className="label" x={middle.x} y={middle.y - 6}>
         {trafficLabel(edge.traffic)}
       </text>
@@ -129,6 +120,7 @@ function stateGlyph(node: GraphNode): { d: string; solid: boolean } {
 function NodeMark({
   node,
   place,
+  direction,
   selected,
   dimmed,
   isCause,
@@ -136,6 +128,7 @@ function NodeMark({
 }: {
   readonly node: GraphNode;
   readonly place: Place;
+  readonly direction: Direction;
   readonly selected: boolean;
   readonly dimmed: boolean;
   readonly isCause: boolean;
@@ -144,8 +137,13 @@ function NodeMark({
   const radius = nodeRadius(node.traffic.requestsPerSecond);
   const glyph = stateGlyph(node);
   const why = isTrouble(node.health.state) ? node.health.reasons[0] : undefined;
+  const beside = direction === "down";
+  const name = beside
+    ? { x: radius + 10, y: why === undefined ? 4 : -2 }
+    : { x: 0, y: radius + 17 };
   const names = [
     "mesh-node",
+    beside ? "beside" : "",
     node.health.state,
     selected ? "selected" : "",
     dimmed ? "dimmed" : "",
@@ -166,14 +164,14 @@ function NodeMark({
       <circle className="halo" r={radius + 6} />
       <circle className="disc" r={radius} />
       <path className={glyph.solid ? "glyph solid" : "glyph"} d={glyph.d} />
-      <text y={radius + 17}>{node.name}</text>
+      <text {...name}>{node.name}</text>
       {why !== undefined && (
-        <text className="why" y={radius + 32}>
+        <text className="why" {...name} y={name.y + 15}>
           {why.length > 42 ? `${why.slice(0, 40)}…` : why}
         </text>
       )}
       {isCause && (
-        <text className="cause" y={-radius - 9}>
+        <text className="cause" {...(beside ? { ...name, y: name.y - 15 } : { y: -radius - 9 })}>
           cause
         </text>
       )}
@@ -184,11 +182,13 @@ function NodeMark({
 export function Drawing({
   nodes,
   edges,
-  places,
+  layout,
+  direction = "right",
   selection,
   causeId = null,
   select,
 }: DrawingProps): ReactNode {
+  const { places, ways } = layout;
   const radius = new Map(nodes.map((n) => [n.id, nodeRadius(n.traffic.requestsPerSecond)]));
   const touches = (edge: DrawnEdge) =>
     edge.source === selection.node || edge.target === selection.node;
@@ -213,9 +213,14 @@ export function Drawing({
             from={from}
             to={to}
             radii={[radius.get(drawn.source) ?? 15, radius.get(drawn.target) ?? 15]}
+            bends={ways.get(wayKey(drawn)) ?? []}
+            direction={direction}
             selected={selection.edge === drawn.edge.id}
             dimmed={near.size > 0 && !touches(drawn)}
-            labelled={isTrouble(drawn.edge.health.state) || (near.size > 0 && touches(drawn))}
+            labelled={
+              (direction === "right" && isTrouble(drawn.edge.health.state)) ||
+              (near.size > 0 && touches(drawn))
+            }
             select={() => select({ edge: drawn.edge.id })}
           />
         );
@@ -228,6 +233,7 @@ export function Drawing({
             key={node.id}
             node={node}
             place={place}
+            direction={direction}
             selected={selection.node === node.id}
             dimmed={near.size > 0 && !near.has(node.id)}
             isCause={node.id === causeId}

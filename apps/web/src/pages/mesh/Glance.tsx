@@ -22,7 +22,7 @@ export function Glance({
   causeId = null,
   harm = false,
   label,
-  maxHeight = 420,
+  maxHeight = 460,
 }: GlanceProps): ReactNode {
   const { go } = useAddress();
   const drawn = useMemo(
@@ -32,20 +32,24 @@ export function Glance({
         : edges.map((edge) => ({ edge, source: edge.source, target: edge.target })),
     [edges, harm, causeId],
   );
-  const places = usePlaces(nodes, drawn);
-  const box = boxAround(places);
+  const direction = harm ? "down" : "right";
+  const layout = usePlaces(nodes, drawn, direction);
+  // Names stand to the right of the nodes when the graph leads down.
+  const room = harm ? 210 : 0;
+  const box = harm ? boxAround(layout, 36, 40) : boxAround(layout);
   return (
     <svg
       className="mesh-svg still"
-      viewBox={`${box.x} ${box.y} ${box.width} ${box.height}`}
-      style={{ height: "auto", maxHeight, maxWidth: box.width * 1.25 }}
+      viewBox={`${box.x} ${box.y} ${box.width + room} ${box.height}`}
+      style={{ height: "auto", maxHeight, maxWidth: (box.width + room) * (harm ? 1 : 1.15) }}
       role="group"
       aria-label={label}
     >
       <Drawing
         nodes={nodes}
         edges={drawn}
-        places={places}
+        layout={layout}
+        direction={direction}
         selection={{}}
         causeId={causeId}
         select={(selection) => go(webPaths.mesh(selection))}

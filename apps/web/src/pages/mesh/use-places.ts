@@ -1,29 +1,38 @@
 import { useState } from "react";
-import { type LayoutEdge, placeGraph, type Places } from "../../logic/graph-layout.ts";
+import {
+  type Direction,
+  type Layout,
+  type LayoutEdge,
+  noLayout,
+  placeGraph,
+  wayKey,
+} from "../../logic/graph-layout.ts";
 
 function shapeOf(nodes: readonly { id: string }[], edges: readonly LayoutEdge[]): string {
   const ids = nodes.map(({ id }) => id).toSorted();
-  const ways = edges.map(({ source, target }) => `${source}>${target}`).toSorted();
-  return `${ids.join("\n")}\n\n${ways.join("\n")}`;
+  return `${ids.join("\n")}\n\n${edges.map(wayKey).toSorted().join("\n")}`;
 }
 
-/** Places that outlive refreshes: laid out again only when nodes or edges come or go, and then nobody moves. */
-export function usePlaces(nodes: readonly { id: string }[], edges: readonly LayoutEdge[]): Places {
-  const [placed, setPlaced] = useState<{ shape: string; places: Places }>(() => ({
-    shape: shapeOf(nodes, edges),
-    places: placeGraph(
-      new Map(),
+/** A layout that outlives refreshes: made again only when nodes or edges come or go, and then nobody moves. */
+export function usePlaces(
+  nodes: readonly { id: string }[],
+  edges: readonly LayoutEdge[],
+  direction: Direction = "right",
+): Layout {
+  const place = (before: Layout) =>
+    placeGraph(
+      before,
       nodes.map(({ id }) => id),
       edges,
-    ),
+      direction,
+    );
+  const [placed, setPlaced] = useState<{ shape: string; layout: Layout }>(() => ({
+    shape: shapeOf(nodes, edges),
+    layout: place(noLayout),
   }));
   const shape = shapeOf(nodes, edges);
-  if (shape === placed.shape) return placed.places;
-  const places = placeGraph(
-    placed.places,
-    nodes.map(({ id }) => id),
-    edges,
-  );
-  setPlaced({ shape, places });
-  return places;
+  if (shape === placed.shape) return placed.layout;
+  const layout = place(placed.layout);
+  setPlaced({ shape, layout });
+  return layout;
 }
