@@ -28,5 +28,6 @@ export {
 export { Journal, type JournalOptions, type JournalWriter } from "./journal/journal.ts";
 export { EventLog, type EventLogOptions, type SequencedEvent } from "./state/event-log.ts";
 export { Head, type HeadOptions, type HeadStats } from "./head/head.ts";
+export { MetricStore, type MetricStoreOptions, type Restored } from "./head/metric-store.ts";
 export { HeadView } from "./head/head-view.ts";
 export type { HeadShare } from "./head/memory.ts";

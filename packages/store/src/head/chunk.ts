@@ -3,23 +3,32 @@
  * `next` changes later. Words are 32 bits, pointers as in `memory.ts`, the start is a multiple of eight bytes:
  *
  *     word 0      size in bytes, a multiple of eight
- *     word 1      family
+ *     word 1      zero
  *     word 2      next: pointer to the family's next chunk, 0 at the newest
  *     word 3      rows (≤ windowRows) | 256 when offsets are 32 bits wide
  *     word 4      columns
  *     word 5      where the column data begins, in bytes from the start
  *     word 6..7   oldest time    word 8..9   newest time, unix ms as doubles
- *     word 10…    rows × double: times, in the order of rows
+ *     word 10     samples               word 11   zero
+ *     word 12…    rows × double: times, in the order of rows
  *                 (columns + 1) offsets of 16 or 32 bits: column i is data[offset i, offset i+1)
  *                 data: columns as in `column-codec.ts`
  */
 import { f64, u16, u32 } from "./cells.ts";
-import { columnBytesMax, encodeColumn } from "./column-codec.ts";
+import { columnBytesMax, encodeColumn, encodedSamples } from "./column-codec.ts";
 import { type Arena, familyColumnsMax, type Segment, segmentMask, windowRows } from "./memory.ts";
 
-const timesWord = 10;
+const timesWord = 12;
 const wideFlag = 256;
-export const chunkWord = { size: 0, family: 1, next: 2, shape: 3, columns: 4, data: 5 } as const;
+export const chunkWord = {
+  size: 0,
+  family: 1,
+  next: 2,
+  shape: 3,
+  columns: 4,
+  data: 5,
+  samples: 10,
+} as const;
 
 /** An open window, as `encodeChunk` takes it; offsets in doubles. */
 export interface OpenWindow {
@@ -52,13 +61,15 @@ export class ChunkEncoder {
   }
 
   /** The chunk's bytes; valid until the next call. */
-  encode(family: number, window: OpenWindow): Uint8Array {
+  encode(window: OpenWindow): Uint8Array {
     const { at, stride, width, rows } = window;
     const offsets = this.#offsets;
     let end = 0;
+    let samples = 0;
     for (let column = 0; column < width; column++) {
       offsets[column] = end;
       end = encodeColumn(window.u32, at + windowRows + column, stride, rows, this.#data, end);
+      samples += encodedSamples();
     }
     offsets[width] = end;
     const wide = end > 0xffff;
@@ -67,11 +78,13 @@ export class ChunkEncoder {
     const size = Math.ceil((dataAt + end) / 8) * 8;
     const header = this.#u32;
     header[chunkWord.size] = size;
-    header[chunkWord.family] = family;
+    header[1] = 0;
     header[chunkWord.next] = 0;
     header[chunkWord.shape] = rows | (wide ? wideFlag : 0);
     header[chunkWord.columns] = width;
     header[chunkWord.data] = dataAt;
+    header[chunkWord.samples] = samples;
+    header[chunkWord.samples + 1] = 0;
     this.#writeTimes(window);
     if (wide) this.#u32.set(offsets.subarray(0, width + 1), offsetsAt / 4);
     else this.#u16.set(offsets.subarray(0, width + 1), offsetsAt / 2);
@@ -129,6 +142,10 @@ export class ChunkCursor {
 
   get rows(): number {
     return Math.min(this.word(chunkWord.shape) & 255, windowRows);
+  }
+
+  get samples(): number {
+    return this.word(chunkWord.samples);
   }
 
   get columns(): number {

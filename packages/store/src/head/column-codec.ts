@@ -32,6 +32,7 @@ const values = new Float64Array(windowRows);
 const valueWords = new Uint32Array(values.buffer);
 const integers = new Float64Array(windowRows);
 const scratch = new Uint8Array(columnBytesMax);
+let lastSamples = 0;
 
 /** The exponent of ten under which every value is a moderate integer and comes back bit for bit; -1 if none. */
 function exponentOf(count: number): number {
@@ -160,7 +161,8 @@ export function encodeColumn(
       count++;
     }
   }
-  if (count === 0 && stale === 0) return start;
+  lastSamples = rows - bitCount(absent);
+  if (lastSamples === 0) return start;
   const exponent = exponentOf(count);
   let head = exponent < 0 ? xorMode : exponent;
   let at = start + 1;
@@ -184,6 +186,11 @@ export function encodeColumn(
   }
   out[start] = head;
   return at;
+}
+
+/** How many samples the column encoded last had. */
+export function encodedSamples(): number {
+  return lastSamples;
 }
 
 function writeWord(out: Uint8Array, at: number, word: number): number {

@@ -8,7 +8,7 @@
  */
 import { LimitError } from "@skopos/model";
 import { ChunkAllocator, OpenAllocator, strideFor } from "./allocators.ts";
-import { f64, fillAbsent, GrowingColumn, i32 } from "./cells.ts";
+import { f64, fillAbsent, GrowingColumn, i32, isAbsent } from "./cells.ts";
 import { ChunkCursor, ChunkEncoder, type OpenWindow } from "./chunk.ts";
 import {
   familyColumnsMax,
@@ -19,6 +19,18 @@ import {
   unorderedFlag,
   windowRows,
 } from "./memory.ts";
+
+/** A family's content, without names. */
+export interface FamilyBytes {
+  readonly unordered: boolean;
+  readonly columns: number;
+  /** As in `chunk.ts`, oldest first; their family and next mean nothing. */
+  readonly chunks: readonly Uint8Array[];
+  /** The open window: its times, and its cells as words, row after row, `columns` to a row. */
+  readonly times: Float64Array;
+  readonly cells: Uint32Array;
+  readonly samples: number;
+}
 
 export class Families {
   readonly #words: Int32Array;
@@ -191,7 +203,7 @@ export class Families {
 
   /** Encodes the open window without touching what readers see; `link` puts it in place. */
   encode(family: number): Uint8Array {
-    return this.#encoder.encode(family, this.window(family));
+    return this.#encoder.encode(this.window(family));
   }
 
   /** Copies a chunk into the arena. Undefined when that is full. */
@@ -200,6 +212,7 @@ export class Families {
     if (pointer === undefined) return undefined;
     const segment = this.chunks.arena.segmentOf(pointer);
     segment?.u8.set(bytes, (pointer & segmentMask) * 8);
+    if (this.#cursor.moveTo(pointer)) this.#cursor.next = 0;
     return pointer;
   }
 
@@ -243,6 +256,50 @@ export class Families {
       this.#chunkCount--;
       pointer = next;
     }
+  }
+
+  /** Columns in use. */
+  width(family: number): number {
+    return this.#get(family, familyWord.width);
+  }
+
+  /** Everything the family holds, as views that are valid until it changes. */
+  image(family: number): FamilyBytes {
+    const chunks: Uint8Array[] = [];
+    let samples = 0;
+    let next = this.firstChunk(family);
+    for (; this.#cursor.moveTo(next); next = this.#cursor.next) {
+      chunks.push(this.#cursor.bytes());
+      samples += this.#cursor.samples;
+    }
+    const window = this.window(family);
+    const times = window.f64.subarray(window.at, window.at + window.rows);
+    const cells = new Uint32Array(2 * window.rows * window.width);
+    for (let row = 0; row < window.rows; row++) {
+      const from = 2 * (window.at + windowRows + row * window.stride);
+      const cellsOfRow = window.u32.subarray(from, from + 2 * window.width);
+      cells.set(cellsOfRow, 2 * row * window.width);
+    }
+    for (let i = 0; i < cells.length / 2; i++) if (!isAbsent(cells, i)) samples++;
+    return {
+      unordered: this.isUnordered(family),
+      columns: window.width,
+      chunks,
+      times,
+      cells,
+      samples,
+    };
+  }
+
+  /** Locked. Fills the empty open window of a family from an image. */
+  restoreWindow(family: number, image: FamilyBytes): void {
+    for (const [row, timeMs] of image.times.entries()) {
+      this.startRow(family, timeMs);
+      const window = this.window(family);
+      const cells = image.cells.subarray(2 * row * image.columns, 2 * (row + 1) * image.columns);
+      window.u32.set(cells, 2 * (window.at + windowRows + row * window.stride));
+    }
+    this.publish(family);
   }
 
   /** Oldest time the family holds; Infinity when it is empty. */

@@ -28,10 +28,11 @@ import {
 import { absentLow, GrowingColumn, markerHigh, u32, wordsOf } from "./cells.ts";
 import { ChunkCursor } from "./chunk.ts";
 import { type Catalog, DefinitionLog, Members } from "./definitions.ts";
-import { chunkMemoryFull, Families } from "./families.ts";
+import { chunkMemoryFull, Families, type FamilyBytes } from "./families.ts";
 import { findSample } from "./find-sample.ts";
 import { HeadReader } from "./head-reader.ts";
 import { LabelIndex } from "./label-index.ts";
+import { SeriesRefs } from "./series-refs.ts";
 import { allocateShare, groupWord, groupWords, type HeadShare, windowRows } from "./memory.ts";
 
 export interface HeadOptions {
@@ -67,12 +68,20 @@ export interface HeadStats {
   readonly newestMs: number | undefined;
 }
 
+export interface FamilyImage extends FamilyBytes {
+  /** By column. */
+  readonly labels: readonly LabelSet[];
+}
+
+export interface GroupImage {
+  readonly key: string;
+  readonly families: readonly FamilyImage[];
+}
+
 export interface HeadGroup {
   readonly id: GroupRef;
   readonly key: string;
-  /** Never used again, unlike `id`. */
-  readonly serial: number;
-  /** Refs by their index in the group. */
+  /** In the order in which they were made. */
   readonly refs: GrowingColumn;
   readonly families: number[];
   late: { readonly family: number; readonly columns: Map<SeriesRef, number> } | undefined;
@@ -95,17 +104,8 @@ export class Head {
   readonly #groups: (HeadGroup | undefined)[] = [];
   readonly #freeGroups: number[] = [];
   readonly #groupOfKey = new Map<string, HeadGroup>();
-  #nextSerial = 1;
 
-  /** By ref. */
-  readonly #refSeries = new GrowingColumn();
-  readonly #refFamily = new GrowingColumn();
-  readonly #refColumn = new GrowingColumn();
-  readonly #refGroup = new GrowingColumn();
-  readonly #refNext = new GrowingColumn();
-  readonly #freeRefs: number[] = [];
-  /** By series: its newest ref plus one. */
-  #seriesRef = new GrowingColumn();
+  readonly #refs = new SeriesRefs();
 
   #lockedGroup = -1;
   /** Families with an unpublished row of the page being appended. */
@@ -113,7 +113,6 @@ export class Head {
   #cutoffMs = -Infinity;
   #dropCursor = 0;
   #samplesAppended = 0;
-  #liveRefs = 0;
   /** Outcome of the page being appended. */
   #duplicates = 0;
   #conflicting = 0;
@@ -146,15 +145,10 @@ export class Head {
 
   /** Throws `limit` when there are too many groups. */
   openGroup(key: string): GroupRef {
-    return this.openSerial(key, this.#nextSerial).id;
-  }
-
-  /** Finds or makes the group of `key`; a new one gets `serial` (a restored or replayed one keeps its own). */
-  openSerial(key: string, serial: number): HeadGroup {
     const known = this.#groupOfKey.get(key);
     if (known) {
       known.closed = false;
-      return known;
+      return known.id;
     }
     const id = this.#freeGroups.pop() ?? this.#groups.length;
     if (id >= this.#options.groupsMax)
@@ -164,17 +158,15 @@ export class Head {
     const group: HeadGroup = {
       id,
       key,
-      serial,
       refs: new GrowingColumn(8),
       families: [],
       late: undefined,
       newestMs: -Infinity,
       closed: false,
     };
-    this.#nextSerial = Math.max(this.#nextSerial, serial + 1);
     this.#groups[id] = group;
     this.#groupOfKey.set(key, group);
-    return group;
+    return id;
   }
 
   /** The open group of a ref. */
@@ -188,6 +180,11 @@ export class Head {
     return [...this.#groupOfKey.values()];
   }
 
+  /** Whether the group has not been released. */
+  isOpen(group: HeadGroup): boolean {
+    return this.#groups[group.id] === group;
+  }
+
   closeGroup(id: GroupRef): void {
     this.group(id).closed = true;
   }
@@ -197,41 +194,24 @@ export class Head {
     const { index } = this.#catalog;
     const known = index.lookup(labels);
     if (known !== undefined) {
-      const ref = this.#refIn(group.id, known);
+      const ref = this.#refs.find(group.id, known);
       if (ref !== undefined) return ref;
     }
     if (
-      this.#liveRefs >= this.#options.seriesMax ||
+      this.#refs.live >= this.#options.seriesMax ||
       group.refs.length >= this.#options.groupSeriesMax
     )
       return undefined;
     const place = this.#placeColumn(group);
     if (!place) return undefined;
     const series = known ?? index.internSeries(labels, this.#log);
-    this.#addMember(series, place.family, place.column);
     return this.#addRef(group, series, place.family, place.column);
   }
 
-  #refIn(group: GroupRef, series: number): SeriesRef | undefined {
-    let next = series < this.#seriesRef.length ? this.#seriesRef.at(series) : 0;
-    while (next !== 0) {
-      const ref = next - 1;
-      if (this.#refGroup.at(ref) === group) return ref;
-      next = this.#refNext.at(ref);
-    }
-    return undefined;
-  }
-
   #addRef(group: HeadGroup, series: number, family: number, column: number): SeriesRef {
-    const ref = this.#freeRefs.pop() ?? this.#refSeries.length;
-    this.#refSeries.set(ref, series);
-    this.#refFamily.set(ref, family);
-    this.#refColumn.set(ref, column);
-    this.#refGroup.set(ref, group.id);
-    this.#refNext.set(ref, series < this.#seriesRef.length ? this.#seriesRef.at(series) : 0);
-    this.#seriesRef.set(series, ref + 1);
+    this.#addMember(series, family, column);
+    const ref = this.#refs.add(group.id, series, family, column);
     group.refs.push(ref);
-    this.#liveRefs++;
     return ref;
   }
 
@@ -313,8 +293,8 @@ export class Head {
     let family = -1;
     let cells = words;
     let rowAt = -1;
-    const families = this.#refFamily.array;
-    const columns = this.#refColumn.array;
+    const families = this.#refs.familyOf.array;
+    const columns = this.#refs.columnOf.array;
     for (let i = 0; i < count; i++) {
       const ref = u32(refs, i);
       if (u32(families, ref) !== family) {
@@ -391,8 +371,8 @@ export class Head {
     const own = findSample(
       this.#families,
       this.#cursor,
-      this.#refFamily.at(ref),
-      this.#refColumn.at(ref),
+      this.#refs.familyOf.at(ref),
+      this.#refs.columnOf.at(ref),
       timeMs,
     );
     const column = late?.columns.get(ref);
@@ -413,7 +393,7 @@ export class Head {
     const column = this.#addColumn(group, family);
     if (column === undefined) throw new LimitError(refused);
     columns.set(ref, column);
-    this.#addMember(this.#refSeries.at(ref), family, column);
+    this.#addMember(this.#refs.seriesOf.at(ref), family, column);
     this.#log.publish();
     return { family, column };
   }
@@ -502,23 +482,7 @@ export class Head {
 
   #release(group: HeadGroup): void {
     this.#lock(group.id);
-    const { members } = this.#catalog;
-    for (let i = 0; i < group.refs.length; i++) {
-      const ref = group.refs.at(i);
-      const series = this.#refSeries.at(ref);
-      this.#unlinkRef(series, ref);
-      if (this.#seriesRef.at(series) === 0) {
-        this.#log.forget(series);
-        this.#catalog.index.forget(series);
-        members.forget(series);
-      } else
-        for (const family of familiesOf(group)) {
-          this.#log.leave(series, family);
-          members.leave(series, family);
-        }
-      this.#freeRefs.push(ref);
-      this.#liveRefs--;
-    }
+    for (let i = 0; i < group.refs.length; i++) this.#removeRef(group, group.refs.at(i));
     for (const family of familiesOf(group)) this.#families.release(family);
     const definedAt = this.#log.publish();
     Atomics.store(this.#groupTable, group.id * groupWords + groupWord.definedAt, definedAt);
@@ -528,15 +492,19 @@ export class Head {
     this.#freeGroups.push(group.id);
   }
 
-  #unlinkRef(series: number, ref: SeriesRef): void {
-    const after = this.#refNext.at(ref);
-    if (this.#seriesRef.at(series) === ref + 1) {
-      this.#seriesRef.set(series, after);
+  #removeRef(group: HeadGroup, ref: SeriesRef): void {
+    const { index, members } = this.#catalog;
+    const series = this.#refs.seriesOf.at(ref);
+    if (this.#refs.remove(ref)) {
+      this.#log.forget(series);
+      index.forget(series);
+      members.forget(series);
       return;
     }
-    let at = this.#seriesRef.at(series) - 1;
-    while (this.#refNext.at(at) !== ref + 1) at = this.#refNext.at(at) - 1;
-    this.#refNext.set(at, after);
+    for (const family of familiesOf(group)) {
+      this.#log.leave(series, family);
+      members.leave(series, family);
+    }
   }
 
   #rebuildWhenDead(): void {
@@ -550,7 +518,7 @@ export class Head {
     const { index: before, members: membersBefore } = this.#catalog;
     const index = new LabelIndex();
     const members = new Members();
-    const seriesRef = new GrowingColumn();
+    const renumbered = new GrowingColumn(before.seriesCount);
     for (const group of this.groups())
       Atomics.store(this.#groupTable, group.id * groupWords + groupWord.definedAt, 0);
     this.#log.restart(() => {
@@ -565,12 +533,66 @@ export class Head {
         const series = index.internSeries(before.labels(old), this.#log);
         for (const { family, column } of membersBefore.places(old))
           this.#addMember(series, family, column);
-        seriesRef.set(series, this.#seriesRef.at(old));
-        for (let next = this.#seriesRef.at(old); next !== 0; next = this.#refNext.at(next - 1))
-          this.#refSeries.set(next - 1, series);
+        renumbered.set(old, series);
       }
     });
-    this.#seriesRef = seriesRef;
+    this.#refs.renumber(renumbered);
+  }
+
+  /** The labels of a ref. */
+  labels(ref: SeriesRef): LabelSet {
+    return this.#catalog.index.labels(this.#refs.seriesOf.at(ref));
+  }
+
+  /** Everything in a group, as views that are valid until the next change of the head. */
+  image(group: HeadGroup): GroupImage {
+    const images = familiesOf(group).map((family) => this.#families.image(family));
+    const names = new Map(familiesOf(group).map((family) => [family, [] as LabelSet[]]));
+    for (let i = 0; i < group.refs.length; i++) {
+      const ref = group.refs.at(i);
+      const own = names.get(this.#refs.familyOf.at(ref));
+      if (own) own[this.#refs.columnOf.at(ref)] = this.labels(ref);
+      const late = group.late?.columns.get(ref);
+      if (group.late && late !== undefined)
+        (names.get(group.late.family) ?? [])[late] = this.labels(ref);
+    }
+    const families = [...names.values()].map((labels, i) => ({ labels, image: images[i] }));
+    return {
+      key: group.key,
+      families: families.flatMap(({ labels, image }) => (image ? [{ ...image, labels }] : [])),
+    };
+  }
+
+  /** Puts a family of an image back; ordered families of a group before its late one. Throws `limit`. */
+  restoreFamily(groupId: GroupRef, image: FamilyImage): void {
+    const group = this.group(groupId);
+    const family = this.#createFamily(group, image.unordered);
+    if (family === undefined) throw new LimitError("the head has no room for what it held before");
+    if (image.unordered) group.late = { family, columns: new Map() };
+    else group.families.push(family);
+    for (const labels of image.labels) this.#restoreColumn(group, family, labels);
+    this.#lock(group.id);
+    // Columns that were added while the image was taken: their samples come from the journal, to other columns.
+    while (this.#families.width(family) < image.columns) this.#families.addColumn(family);
+    for (const chunk of image.chunks)
+      this.#families.link(family, this.#families.place(chunk) ?? this.#placeByDropping(chunk));
+    this.#families.restoreWindow(family, image);
+    this.#unlock();
+    this.#log.publish();
+    group.newestMs = Math.max(group.newestMs, this.#families.newestMs(family));
+  }
+
+  #restoreColumn(group: HeadGroup, family: number, labels: LabelSet): void {
+    const column = this.#addColumn(group, family);
+    if (column === undefined) throw new LimitError("the head has no room for what it held before");
+    const series = this.#catalog.index.internSeries(labels, this.#log);
+    const known = this.#refs.find(group.id, series);
+    if (!group.late || group.late.family !== family) {
+      this.#addRef(group, series, family, column);
+    } else {
+      this.#addMember(series, family, column);
+      if (known !== undefined) group.late.columns.set(known, column);
+    }
   }
 
   #newest(): number {
@@ -585,22 +607,17 @@ export class Head {
       for (const family of familiesOf(group))
         oldest = Math.min(oldest, this.#families.oldestMs(family));
     const newest = this.#newest();
-    const columns = [
-      this.#refSeries,
-      this.#refFamily,
-      this.#refColumn,
-      this.#refGroup,
-      this.#refNext,
-      this.#seriesRef,
-    ];
-    const tables = columns.reduce((total, column) => total + column.sizeBytes, 0);
     const { index, members } = this.#catalog;
     return {
       series: index.seriesCount - index.deadCount,
       groups: this.#groupOfKey.size,
       samplesAppended: this.#samplesAppended,
       bytes:
-        this.#families.sizeBytes + tables + index.sizeBytes + members.sizeBytes + this.#log.length,
+        this.#families.sizeBytes +
+        this.#refs.sizeBytes +
+        index.sizeBytes +
+        members.sizeBytes +
+        this.#log.length,
       chunks: this.#families.chunkCount,
       oldestMs: oldest === Infinity ? undefined : oldest,
       newestMs: newest === -Infinity ? undefined : newest,

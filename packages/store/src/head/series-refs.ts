@@ -1,0 +1,81 @@
+/**
+ * Refs: what appenders hold for a series of a group, in columns by ref. A series has one ref in each of its groups,
+ * linked from the newest. Refs of released groups are given out again.
+ */
+import type { GroupRef, SeriesRef } from "@skopos/model";
+import { GrowingColumn } from "./cells.ts";
+
+export class SeriesRefs {
+  readonly seriesOf = new GrowingColumn();
+  /** Where the ref's samples go when they come in order. */
+  readonly familyOf = new GrowingColumn();
+  readonly columnOf = new GrowingColumn();
+  readonly #groupOf = new GrowingColumn();
+  /** Next ref of the same series, plus one. */
+  readonly #next = new GrowingColumn();
+  /** By series: its newest ref plus one. */
+  #newest = new GrowingColumn();
+  readonly #free: number[] = [];
+  #live = 0;
+
+  get live(): number {
+    return this.#live;
+  }
+
+  get sizeBytes(): number {
+    const { seriesOf, familyOf, columnOf } = this;
+    const columns = [seriesOf, familyOf, columnOf, this.#groupOf, this.#next, this.#newest];
+    return columns.reduce((total, column) => total + column.sizeBytes, 0);
+  }
+
+  add(group: GroupRef, series: number, family: number, column: number): SeriesRef {
+    const ref = this.#free.pop() ?? this.seriesOf.length;
+    this.seriesOf.set(ref, series);
+    this.familyOf.set(ref, family);
+    this.columnOf.set(ref, column);
+    this.#groupOf.set(ref, group);
+    this.#next.set(ref, this.#newestOf(series));
+    this.#newest.set(series, ref + 1);
+    this.#live++;
+    return ref;
+  }
+
+  find(group: GroupRef, series: number): SeriesRef | undefined {
+    for (let next = this.#newestOf(series); next !== 0; next = this.#next.at(next - 1))
+      if (this.#groupOf.at(next - 1) === group) return next - 1;
+    return undefined;
+  }
+
+  /** Gives the ref back. Returns whether its series has no other. */
+  remove(ref: SeriesRef): boolean {
+    const series = this.seriesOf.at(ref);
+    const after = this.#next.at(ref);
+    if (this.#newestOf(series) === ref + 1) this.#newest.set(series, after);
+    else {
+      let at = this.#newestOf(series) - 1;
+      while (this.#next.at(at) !== ref + 1) at = this.#next.at(at) - 1;
+      this.#next.set(at, after);
+    }
+    this.#free.push(ref);
+    this.#live--;
+    return this.#newestOf(series) === 0;
+  }
+
+  /** Gives every series the number it has in `renumbered` (indexed by the old one). */
+  renumber(renumbered: GrowingColumn): void {
+    const newest = new GrowingColumn(renumbered.length);
+    for (let old = 0; old < renumbered.length; old++) {
+      const first = this.#newestOf(old);
+      if (first === 0) continue;
+      const series = renumbered.at(old);
+      newest.set(series, first);
+      for (let next = first; next !== 0; next = this.#next.at(next - 1))
+        this.seriesOf.set(next - 1, series);
+    }
+    this.#newest = newest;
+  }
+
+  #newestOf(series: number): number {
+    return series < this.#newest.length ? this.#newest.at(series) : 0;
+  }
+}
