@@ -2,6 +2,7 @@
 import {
   type Clock,
   type InstantQuery,
+  type LabelMap,
   LabelSet,
   LimitError,
   type MatrixSeries,
@@ -173,12 +174,19 @@ function evaluateRoot(
   return isRange ? matrixOf(frame, grid) : vectorOf(frame, grid.startMs);
 }
 
+/** As `LabelSet.toMap`, in a plain loop: results can have many thousands of series. */
+function mapOf({ flat }: LabelSet): LabelMap {
+  const map: Record<string, string> = {};
+  for (let i = 0; i < flat.length; i += 2) map[flat[i] ?? ""] = flat[i + 1] ?? "";
+  return map;
+}
+
 function vectorOf(frame: Frame, timeMs: number): MetricValue {
   const samples: VectorSample[] = [];
   frame.labels.forEach((labels, s) => {
     if (frame.present[s] === absent) return;
     const held = frame.histograms?.get(s);
-    const sample = { labels: labels.toMap(), timeMs, value: frame.values[s] ?? NaN };
+    const sample = { labels: mapOf(labels), timeMs, value: frame.values[s] ?? NaN };
     samples.push(frame.present[s] === histogram && held ? { ...sample, histogram: held } : sample);
   });
   return { type: "vector", samples };
@@ -207,7 +215,7 @@ function matrixOf(frame: Frame, grid: Grid): MetricValue {
     }
     if (count === 0) continue;
     series.push({
-      labels: labels[s]?.toMap() ?? {},
+      labels: mapOf(labels[s] ?? LabelSet.empty),
       times: times.subarray(0, count),
       values: values.subarray(0, count),
       ...(histograms.size > 0 && { histograms }),
@@ -233,7 +241,7 @@ function rawSamples(evaluator: Evaluator, node: WindowNode, grid: Grid): MetricV
       if (held) histograms.set(i - first, held);
     }
     series.push({
-      labels: labels.toMap(),
+      labels: mapOf(labels),
       times: columns.times[column]?.slice(first, end) ?? new Float64Array(0),
       values: columns.values.slice(base + first, base + end),
       ...(histograms.size > 0 && { histograms }),

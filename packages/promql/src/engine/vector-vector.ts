@@ -35,7 +35,8 @@ class Pairing {
   readonly #steps: number;
   readonly #delayed: boolean;
   readonly #grouper: Grouper;
-  readonly #rows = new Map<string, OutputRow>();
+  readonly #rows: OutputRow[] = [];
+  readonly #rowByKey = new Map<string, OutputRow>();
   /** Rows already found, by many × (ones + 1) + one + 1. */
   readonly #rowOfPair = new Map<number, OutputRow>();
 
@@ -61,7 +62,7 @@ class Pairing {
     for (let group = 0; group < groupCount; group++) {
       this.#pairGroup(manyOf[group] ?? [], oneOf[group] ?? [], active);
     }
-    const rows = [...this.#rows.values()];
+    const rows = this.#rows;
     const values = new Float64Array(rows.length * this.#steps);
     const present = new Uint8Array(rows.length * this.#steps);
     rows.forEach((row, r) => {
@@ -92,6 +93,13 @@ class Pairing {
     const fillOne = this.#fillOf("one");
     if (many.length === 0 && ones.length < 2 && fillMany === undefined) return;
     if (ones.length === 0 && fillOne === undefined) return;
+    const [onlyMany] = many;
+    const [onlyOne] = ones;
+    const fills = fillMany !== undefined || fillOne !== undefined;
+    if (!fills && many.length === 1 && ones.length === 1) {
+      this.#pairSeries(onlyMany ?? 0, onlyOne ?? 0);
+      return;
+    }
     const steps = this.#steps;
     for (let t = 0; t < steps; t++) {
       if (active[t] !== 1) continue;
@@ -109,6 +117,30 @@ class Pairing {
       }
       if (matched === 0 && one >= 0 && fillMany !== undefined)
         this.#emit(-1, one, t, fillMany, oneValue);
+    }
+  }
+
+  /** The common case, without look-ups per step: one series on either side. */
+  #pairSeries(many: number, one: number): void {
+    const { op, bool } = this.#node;
+    if (op === "</" || op === ">/") return;
+    const filters = isComparison(op) && !bool;
+    const steps = this.#steps;
+    // One to one, the matching labels are the result's: no other group can give the same.
+    const row =
+      this.#node.matching.card === "one-to-one" ? this.#newRow(many, one) : this.#rowFor(many, one);
+    for (let t = 0; t < steps; t++) {
+      const manyCell = many * steps + t;
+      const oneCell = one * steps + t;
+      if (this.#many.present[manyCell] !== float || this.#one.present[oneCell] !== float) continue;
+      const manyValue = this.#many.values[manyCell] ?? NaN;
+      const oneValue = this.#one.values[oneCell] ?? NaN;
+      const a = this.#manyIsLeft ? manyValue : oneValue;
+      const b = this.#manyIsLeft ? oneValue : manyValue;
+      if (row.present[t] !== absent) throw this.#ambiguous();
+      if (filters && !compare(op, a, b)) continue;
+      row.values[t] = filters ? a : combine(op, a, b);
+      row.present[t] = float;
     }
   }
 
@@ -150,12 +182,17 @@ class Pairing {
     const known = this.#rowOfPair.get(pair);
     if (known) return known;
     const labels = this.#resultLabels(this.#many.labels[many], this.#one.labels[one]);
-    let row = this.#rows.get(labels.key);
-    if (!row) {
-      row = { labels, values: new Float64Array(this.#steps), present: new Uint8Array(this.#steps) };
-      this.#rows.set(labels.key, row);
-    }
+    const row = this.#rowByKey.get(labels.key) ?? this.#newRow(many, one, labels);
+    this.#rowByKey.set(labels.key, row);
     this.#rowOfPair.set(pair, row);
+    return row;
+  }
+
+  #newRow(many: number, one: number, known?: LabelSet): OutputRow {
+    const labels = known ?? this.#resultLabels(this.#many.labels[many], this.#one.labels[one]);
+    const values = new Float64Array(this.#steps);
+    const row = { labels, values, present: new Uint8Array(this.#steps) };
+    this.#rows.push(row);
     return row;
   }
 
@@ -197,6 +234,7 @@ function matchGroup(matching: VectorMatching, labels: LabelSet): LabelSet {
 
 function matchingLabels(matching: VectorMatching, labels: LabelSet): LabelSet {
   const { on } = matching;
+  if (!on && matching.labels.length === 0) return labels;
   return labels.without((name) => matching.labels.includes(name) !== on);
 }
 
