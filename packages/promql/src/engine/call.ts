@@ -4,7 +4,7 @@ import type { CallNode, Grid } from "../plan/plan.ts";
 import { compareNanLast, reorder } from "./aggregate-select.ts";
 import type { Annotations } from "./annotations.ts";
 import { absent, float, Frame } from "./frame.ts";
-import { histogramQuantile } from "./histogram-quantile.ts";
+import { histogramFraction, histogramQuantile, histogramQuantiles } from "./histogram-quantile.ts";
 import { labelJoin, labelReplace } from "./label-functions.ts";
 import { dateFunctions, mathFunctions, round } from "./math.ts";
 import { dropNames } from "./names.ts";
@@ -52,20 +52,34 @@ export function callFunction(
       return sortByValue(node, input, context);
     case "sort_by_label":
     case "sort_by_label_desc":
-      return sortByLabel(node, input);
-    case "histogram_quantile": {
-      const q = scalars[0] ?? new Float64Array(input.steps);
-      for (const value of q)
-        checkQuantile(value, node.inputs[0]?.span ?? node.span, context.annotations);
-      const span = node.inputs[0]?.span ?? node.span;
-      return histogramQuantile(input, q, span, context.annotations, delayed);
-    }
+      return sortByLabel(node, input, context);
+    case "histogram_fraction":
+    case "histogram_quantile":
+    case "histogram_quantiles":
+      return histogramFunction(node, input, scalars, context);
     default:
       throw new SkoposError(
         "bad-query",
         `function ${JSON.stringify(node.name)} is not supported yet`,
       );
   }
+}
+
+function histogramFunction(
+  node: CallNode,
+  input: Frame,
+  scalars: readonly Float64Array[],
+  { annotations, delayed }: CallContext,
+): Frame {
+  const call = { span: node.inputs[0]?.span ?? node.span, annotations, delayed };
+  const [first = new Float64Array(0), second = new Float64Array(0)] = scalars;
+  if (node.name === "histogram_fraction") return histogramFraction(input, first, second, call);
+  scalars.forEach((column, i) => {
+    const span = node.scalars[i]?.span ?? node.span;
+    for (const q of column) checkQuantile(q, span, annotations);
+  });
+  if (node.name === "histogram_quantile") return histogramQuantile(input, first, call);
+  return histogramQuantiles(input, scalars, node.strings[0] ?? "", call);
 }
 
 function mapFloats(input: Frame, compute: (value: number, t: number) => number): Frame {
@@ -128,13 +142,17 @@ function absentLabels(matchers: readonly Matcher[]): LabelSet {
   return LabelSet.fromPairs(certain.map(({ name, value }) => [name, value]));
 }
 
+function warnUnsorted(node: CallNode, annotations: Annotations): void {
+  annotations.warn(
+    node.span,
+    "sort is ineffective for range queries since results are always ordered by labels",
+  );
+}
+
 function sortByValue(node: CallNode, input: Frame, { annotations }: CallContext): Frame {
   const floats = mapFloats(input, (value) => value);
   if (input.steps > 1) {
-    annotations.warn(
-      node.span,
-      "sort is ineffective for range queries since results are always ordered by labels",
-    );
+    warnUnsorted(node, annotations);
     return floats;
   }
   const sign = node.name === "sort" ? 1 : -1;
@@ -143,8 +161,11 @@ function sortByValue(node: CallNode, input: Frame, { annotations }: CallContext)
   return reorder(floats, order);
 }
 
-function sortByLabel(node: CallNode, input: Frame): Frame {
-  if (input.steps > 1) return input;
+function sortByLabel(node: CallNode, input: Frame, { annotations }: CallContext): Frame {
+  if (input.steps > 1) {
+    warnUnsorted(node, annotations);
+    return input;
+  }
   const sign = node.name === "sort_by_label" ? 1 : -1;
   const { labels } = input;
   const order = [...labels.keys()];

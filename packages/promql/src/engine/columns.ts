@@ -23,6 +23,8 @@ export interface Columns {
   readonly length: Uint32Array;
   /** By index into `values`. */
   readonly histograms: ReadonlyMap<number, NativeHistogram> | undefined;
+  /** Per series, for results of subqueries: the name is to be dropped at the end. */
+  readonly dropName?: Uint8Array | undefined;
   /** Whether any staleness marker is among the values. */
   readonly hasStale: boolean;
 }

@@ -237,6 +237,7 @@ function columnsOfFrame(frame: Frame, grid: Grid): Columns {
     base,
     length,
     histograms: histograms.size > 0 ? histograms : undefined,
+    dropName: frame.dropName,
     hasStale: false,
   };
 }

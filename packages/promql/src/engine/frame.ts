@@ -75,23 +75,47 @@ export class Frame {
   }
 }
 
+/** Labels that describe the metric itself: operators that make another metric drop them together with the name. */
+const metadataLabels: ReadonlySet<string> = new Set([metricNameLabel, "__type__", "__unit__"]);
+
 export function withoutName(labels: LabelSet): LabelSet {
   const { flat } = labels;
   for (let i = 0; i < flat.length; i += 2) {
-    if (flat[i] !== metricNameLabel) continue;
+    if (!metadataLabels.has(flat[i] ?? "")) continue;
+    let end = i + 2;
+    while (end < flat.length && metadataLabels.has(flat[end] ?? "")) end += 2;
     return LabelSet.fromSorted(
-      i === 0 ? flat.slice(2) : [...flat.slice(0, i), ...flat.slice(i + 2)],
+      i === 0 ? flat.slice(end) : [...flat.slice(0, i), ...flat.slice(end)],
     );
   }
   return labels;
-}
-
-export function emptyFrame(steps: number): Frame {
-  return new Frame({ labels: [], steps, values: new Float64Array(0), present: new Uint8Array(0) });
 }
 
 /** Whether every series has the same metric name, so that dropping it cannot make two alike. */
 export function hasOneName(labels: readonly LabelSet[]): boolean {
   const first = labels[0]?.get(metricNameLabel);
   return labels.every((set) => set.get(metricNameLabel) === first);
+}
+
+/** The series of all the frames, in order. */
+export function concatenate(frames: readonly Frame[], steps: number): Frame {
+  const series = frames.reduce((sum, frame) => sum + frame.series, 0);
+  const values = new Float64Array(series * steps);
+  const present = new Uint8Array(series * steps);
+  const histograms = new Map<number, NativeHistogram>();
+  const dropName = frames.some((frame) => frame.dropName) ? new Uint8Array(series) : undefined;
+  let at = 0;
+  for (const frame of frames) {
+    values.set(frame.values, at * steps);
+    present.set(frame.present, at * steps);
+    for (const [cell, held] of frame.histograms ?? []) histograms.set(at * steps + cell, held);
+    if (frame.dropName) dropName?.set(frame.dropName, at);
+    at += frame.series;
+  }
+  const labels = frames.flatMap((frame) => frame.labels);
+  return new Frame({ labels, steps, values, present, histograms, dropName });
+}
+
+export function emptyFrame(steps: number): Frame {
+  return new Frame({ labels: [], steps, values: new Float64Array(0), present: new Uint8Array(0) });
 }

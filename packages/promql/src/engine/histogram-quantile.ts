@@ -5,9 +5,10 @@
 import { LabelSet, metricNameLabel } from "@skopos/model";
 import type { Span } from "../syntax/ast.ts";
 import type { Annotations } from "./annotations.ts";
-import { float, Frame } from "./frame.ts";
+import { concatenate, float, Frame } from "./frame.ts";
 import { Grouper, groupSeries } from "./grouping.ts";
-import { dropNames } from "./names.ts";
+import { dropNames, joinEqualLabels } from "./names.ts";
+import { formatSampleValue } from "./value-text.ts";
 
 export const bucketLabel = "le";
 
@@ -141,18 +142,43 @@ export function mapHistograms(
   );
 }
 
-export function histogramQuantile(
+export interface HistogramCall {
+  /** Where the vector argument stands. */
+  readonly span: Span;
+  readonly annotations: Annotations;
+  readonly delayed: boolean;
+}
+
+export function histogramQuantile(input: Frame, q: Float64Array, call: HistogramCall): Frame {
+  const histograms = classicHistograms(input, call.span, call.annotations);
+  return mapHistograms(input, histograms, call.delayed, quantilesAt(input, q, call));
+}
+
+/** One series per quantile, which `label` names. Steps may have quantiles of their own. */
+export function histogramQuantiles(
   input: Frame,
-  q: Float64Array,
-  span: Span,
-  annotations: Annotations,
-  delayed: boolean,
+  quantiles: readonly Float64Array[],
+  label: string,
+  call: HistogramCall,
 ): Frame {
-  const histograms = classicHistograms(input, span, annotations);
-  return mapHistograms(input, histograms, delayed, (buckets, t, { labels }) => {
-    const quantile = q[t] ?? NaN;
-    const fix = { forced: false, from: NaN, to: NaN, difference: 0 };
-    const value = bucketQuantile(quantile, buckets, fix);
+  const histograms = classicHistograms(input, call.span, call.annotations);
+  const frames = quantiles.map((q) => {
+    const text = openMetricsNumber(q[0] ?? NaN);
+    const labelled = histograms.map((each) => ({ ...each, labels: each.labels.with(label, text) }));
+    return mapHistograms(input, labelled, call.delayed, quantilesAt(input, q, call));
+  });
+  return joinEqualLabels(concatenate(frames, input.steps));
+}
+
+function openMetricsNumber(value: number): string {
+  const text = formatSampleValue(value);
+  return /^-?\d+$/.test(text) ? `${text}.0` : text;
+}
+
+function quantilesAt(input: Frame, q: Float64Array, { span, annotations }: HistogramCall) {
+  return (buckets: BucketCounts, t: number, { labels }: ClassicHistogram): number => {
+    const fix = { forced: false };
+    const value = bucketQuantile(q[t] ?? NaN, buckets, fix);
     if (fix.forced) {
       const name = JSON.stringify(input.nameless ? "" : labels.get(metricNameLabel));
       annotations.info(
@@ -161,7 +187,49 @@ export function histogramQuantile(
       );
     }
     return value;
-  });
+  };
+}
+
+/** Which share of the observations lies between two values. */
+export function histogramFraction(
+  input: Frame,
+  lower: Float64Array,
+  upper: Float64Array,
+  call: HistogramCall,
+): Frame {
+  const histograms = classicHistograms(input, call.span, call.annotations);
+  return mapHistograms(input, histograms, call.delayed, (buckets, t) =>
+    bucketFraction(lower[t] ?? NaN, upper[t] ?? NaN, buckets),
+  );
+}
+
+/** Interpolates linearly at both ends; the lowest bucket starts at 0 when its bound is positive. */
+function bucketFraction(
+  lower: number,
+  upper: number,
+  { bounds, counts, size }: BucketCounts,
+): number {
+  if (bounds[size - 1] !== Infinity) return NaN;
+  const total = counts[size - 1] ?? NaN;
+  if (total === 0 || Number.isNaN(lower) || Number.isNaN(upper)) return NaN;
+  if (lower >= upper) return 0;
+  const rankOf = (value: number): number => {
+    let rank = 0;
+    for (let i = 0; i < size; i++) {
+      const end = bounds[i] ?? NaN;
+      const start = i > 0 ? (bounds[i - 1] ?? NaN) : end > 0 ? 0 : -Infinity;
+      if (start >= value) return rank;
+      const count = counts[i] ?? NaN;
+      if (end > value) {
+        // A bucket without a lower or upper end has no place to interpolate from: all of it counts as passed.
+        if (start === -Infinity || end === Infinity) return start === -Infinity ? count : rank;
+        return rank + ((count - rank) * (value - start)) / (end - start);
+      }
+      rank = count;
+    }
+    return total;
+  };
+  return (Math.min(rankOf(upper), total) - Math.min(rankOf(lower), total)) / total;
 }
 
 interface MonotonicFix {

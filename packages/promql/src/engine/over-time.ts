@@ -124,6 +124,7 @@ function smooth({ values, from, to, params }: WindowView): number {
 
 function medianDeviation({ values, from, to }: WindowView): number {
   const sorted = sortedCopy(values, from, to);
+  if (Number.isNaN(sorted[0])) return NaN;
   const median = quantileOfSorted(0.5, sorted);
   const deviations = sorted.map((value) => Math.abs(value - median));
   return quantileOfSorted(0.5, sortedCopy(deviations, 0, deviations.length));

@@ -1,5 +1,5 @@
 /** Functions over windows: runs a kernel over every series and step. */
-import { SkoposError } from "@skopos/model";
+import { metricNameLabel, SkoposError } from "@skopos/model";
 import type { Grid, WindowNode } from "../plan/plan.ts";
 import type { Annotations } from "./annotations.ts";
 import { type Columns, withoutStale } from "./columns.ts";
@@ -50,7 +50,14 @@ export function rangeCall(
       `function ${JSON.stringify(call.name)} is not supported yet`,
     );
   annotate(call, present, context.annotations);
-  const frame = new Frame({ labels: columns.labels, steps: grid.count, values, present });
+  if (rateKind?.isCounter) noteGauges(call, columns, windows, context.annotations);
+  const frame = new Frame({
+    labels: columns.labels,
+    steps: grid.count,
+    values,
+    present,
+    dropName: columns.dropName,
+  });
   return kernel?.keepsName ? frame : dropNames(frame, context.delayed);
 }
 
@@ -74,6 +81,29 @@ function annotate(
 ): void {
   if (name !== "quantile_over_time" || !present.includes(float)) return;
   for (const q of params[0] ?? []) checkQuantile(q, window.span, annotations);
+}
+
+const counterSuffix = /_(?:total|sum|count|bucket)$/;
+
+/** By their names, counters are told from gauges: a rate of a gauge is most likely a mistake. */
+function noteGauges(
+  { window }: RangeCall,
+  columns: Columns,
+  windows: Windows,
+  annotations: Annotations,
+): void {
+  const seen = new Set<string>();
+  columns.labels.forEach((labels, s) => {
+    const name = labels.get(metricNameLabel);
+    if (name === "" || seen.has(name) || counterSuffix.test(name)) return;
+    const { from, to } = windows.of(columns.timesOf[s] ?? 0);
+    if (!to.some((end, t) => end > (from[t] ?? 0))) return;
+    seen.add(name);
+    annotations.info(
+      window.span,
+      `metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ${JSON.stringify(name)}`,
+    );
+  });
 }
 
 export function checkQuantile(

@@ -1,7 +1,7 @@
 /** and, or, unless: whether a group of matching labels has a sample on the other side, step by step. */
 import { metricNameLabel } from "@skopos/model";
 import type { SetNode } from "../plan/plan.ts";
-import { absent, Frame } from "./frame.ts";
+import { absent, concatenate, type Frame } from "./frame.ts";
 import { Grouper, type Groups, groupSeries } from "./grouping.ts";
 import { joinEqualLabels } from "./names.ts";
 
@@ -12,7 +12,8 @@ export function setOperation({ op, matching }: SetNode, left: Frame, right: Fram
   const rightGroups = groupSeries(right, grouper, readsName);
   if (op === "or") {
     const occupied = occupancy(left, leftGroups, grouper.count);
-    return union(left, mask(right, rightGroups, occupied, false));
+    const rest = mask(right, rightGroups, occupied, false);
+    return joinEqualLabels(concatenate([left, rest], left.steps));
   }
   const occupied = occupancy(right, rightGroups, grouper.count);
   return mask(left, leftGroups, occupied, op === "and");
@@ -41,25 +42,4 @@ function mask(frame: Frame, groups: Groups, occupied: Uint8Array, keepOccupied: 
       if (occupied[from + t] !== wanted) present[s * steps + t] = absent;
   }
   return frame.with({ present });
-}
-
-function union(left: Frame, right: Frame): Frame {
-  const { steps } = left;
-  const cells = left.values.length;
-  const values = new Float64Array(cells + right.values.length);
-  values.set(left.values);
-  values.set(right.values, cells);
-  const present = new Uint8Array(values.length);
-  present.set(left.present);
-  present.set(right.present, cells);
-  const histograms = new Map(left.histograms);
-  for (const [cell, held] of right.histograms ?? []) histograms.set(cells + cell, held);
-  const labels = [...left.labels, ...right.labels];
-  let dropName: Uint8Array | undefined;
-  if (left.dropName || right.dropName) {
-    dropName = new Uint8Array(labels.length);
-    if (left.dropName) dropName.set(left.dropName);
-    if (right.dropName) dropName.set(right.dropName, left.series);
-  }
-  return joinEqualLabels(new Frame({ labels, steps, values, present, histograms, dropName }));
 }

@@ -83,9 +83,10 @@ class Pairing {
     return many.map((occupied, t) => (fills || (occupied === 1 && one[t] === 1) ? 1 : 0));
   }
 
+  /** As upstream, `fill_left` is for the "many" side of group_right too, though that stands on the right. */
   #fillOf(side: "many" | "one"): number | undefined {
     const { fillLeft, fillRight } = this.#node.matching;
-    return (side === "many") === this.#manyIsLeft ? fillLeft : fillRight;
+    return side === "many" ? fillLeft : fillRight;
   }
 
   #pairGroup(many: readonly number[], ones: readonly number[], active: Uint8Array): void {

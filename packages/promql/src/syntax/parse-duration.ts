@@ -15,6 +15,8 @@ const precedence: Readonly<Record<string, number>> = {
   "^": 3,
 };
 
+const power = 3;
+
 /** The inside of brackets: the whole expression up to ":" or "]". */
 export function parseBracketDuration(cursor: Cursor, positive: string): Duration {
   const start = cursor.token.start;
@@ -25,7 +27,10 @@ export function parseBracketDuration(cursor: Cursor, positive: string): Duration
 /** After `offset`: a signed single term, or an expression in parentheses. */
 export function parseOffsetDuration(cursor: Cursor): Duration {
   const start = cursor.token.start;
-  const expr = parseTerm(cursor);
+  const negative = cursor.takeOp("-");
+  if (!negative) cursor.takeOp("+");
+  const operand = parseTerm(cursor);
+  const expr: DurationExpr = negative ? { kind: "negate", operand } : operand;
   return finish(cursor, expr, { start, end: cursor.lastEnd }, "");
 }
 
@@ -63,8 +68,8 @@ function parseSum(cursor: Cursor, minimum: number): DurationExpr {
 
 function parseTerm(cursor: Cursor): DurationExpr {
   const token = cursor.token;
-  if (cursor.takeOp("-")) return { kind: "negate", operand: parseTerm(cursor) };
-  if (cursor.takeOp("+")) return parseTerm(cursor);
+  if (cursor.takeOp("-")) return { kind: "negate", operand: parseSum(cursor, power) };
+  if (cursor.takeOp("+")) return parseSum(cursor, power);
   if (cursor.takeOp("(")) {
     const inner = parseSum(cursor, 0);
     cursor.expectOp(")", "duration expression");

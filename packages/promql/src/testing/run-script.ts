@@ -14,7 +14,7 @@ import {
 import { almostEqual } from "../engine/histogram-quantile.ts";
 import { histogramsAlmostEqual } from "../engine/native-histogram.ts";
 import { createMetricEngine, type PromqlEngine } from "../engine/engine.ts";
-import { type Expr, formatExpr, parse, selectorsOf } from "../syntax/index.ts";
+import { type Expr, formatExpr, parse, PromqlSyntaxError, selectorsOf } from "../syntax/index.ts";
 import { MemoryReader, type MemorySample } from "./memory-reader.ts";
 import { pinnedAt } from "./pin.ts";
 import { type EvalCommand, type Expectation, type LoadCommand, parseScript } from "./script.ts";
@@ -165,10 +165,21 @@ function otherTimes(timeMs: number): number[] {
   return [-10 * timeMs, 0, Math.trunc(timeMs / 5), timeMs, 10 * timeMs];
 }
 
+/** start(), end(), step() and range(), in durations too, differ between an instant and a range. */
+function dependsOnGrid(query: string): boolean {
+  return /\b(start|end|step|range)\s*\(\s*\)/.test(query);
+}
+
 async function checkAsRange(engine: PromqlEngine, command: EvalCommand): Promise<void> {
   const ordered = command.expectations.some(({ kind }) => kind === "ordered");
   const { query, startMs } = command;
-  if (ordered || command.expectedString !== undefined || command.expectedMatrix) return;
+  if (
+    ordered ||
+    dependsOnGrid(command.query) ||
+    command.expectedString !== undefined ||
+    command.expectedMatrix
+  )
+    return;
   const minute = 60_000;
   const bounds = { startMs: startMs - minute, endMs: startMs + minute, stepMs: minute };
   const result = await engine.range({ query, ...bounds });
@@ -203,8 +214,9 @@ async function check(
     result = await run();
   } catch (error) {
     if (!fail) throw new Error(`${context}${messageOf(error)}`, { cause: error });
-    if (fail.matches && !fail.matches(messageOf(error)))
-      throw new Error(`${context}failed with another message: ${messageOf(error)}`, {
+    const message = error instanceof PromqlSyntaxError ? error.reason : messageOf(error);
+    if (fail.matches && !fail.matches(message))
+      throw new Error(`${context}failed with another message: ${message}`, {
         cause: error,
       });
     return;
