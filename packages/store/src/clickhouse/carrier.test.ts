@@ -1,0 +1,214 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ClickHouseClient } from "@clickhouse/client";
+import { sleep, systemClock } from "@skopos/model";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { frameKinds } from "../journal/frame.ts";
+import { JournalReader } from "../journal/journal-reader.ts";
+import { Journal } from "../journal/journal.ts";
+import { type CarrierProgress, runCarrier } from "./carrier.ts";
+import { openClickHouse } from "./client.ts";
+import { LogStore } from "./log-store.ts";
+import { migrate } from "./schema.ts";
+import { type SupervisedClickHouse, superviseClickHouse } from "./supervise.ts";
+
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
+let dir: string;
+let server: SupervisedClickHouse;
+let client: ClickHouseClient;
+let journalDir: string;
+let checkpointFile: string;
+let journal: Journal;
+let logs: LogStore;
+let run = 0;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "skopos-carrier-"));
+  server = await superviseClickHouse({
+    entry: new URL("../testing/clickhouse-process.ts", import.meta.url),
+    execArgv: ["--import", "tsx"],
+    dir: join(dir, "clickhouse"),
+    clock: systemClock,
+    log: silent,
+    memoryBytesMax: 800e6,
+  });
+  await migrate(server.connection, { spans: 10_000, logs: 10_000 });
+  client = openClickHouse(server.connection);
+});
+
+afterAll(async () => {
+  await client.close();
+  await server.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+beforeEach(async () => {
+  journalDir = join(dir, `telemetry-${++run}`);
+  checkpointFile = join(dir, `carrier-${run}.json`);
+  journal = await Journal.open({
+    dir: journalDir,
+    clock: systemClock,
+    segmentBytesMax: 100_000,
+    bytesMax: 1e9,
+    fsyncMs: 1,
+  });
+  logs = new LogStore(journal);
+  return () => journal.close();
+});
+
+/** Acknowledged lines 0 … count-1 of this test, in batches. */
+async function writeLines(count: number, from = 0): Promise<void> {
+  const labels = { run: String(run) };
+  for (let first = from; first < from + count; first += 20) {
+    const numbers = Array.from({ length: Math.min(20, from + count - first) }, (_, i) => first + i);
+    await logs.append(
+      numbers.map((number) => ({
+        timeNs: 1_790_000_000_000_000_000n + BigInt(number),
+        labels,
+        metadata: {},
+        line: `${number} ${"x".repeat(number % 300)}`,
+      })),
+    );
+  }
+}
+
+/** How many lines of this test ClickHouse has, and how many different ones. */
+async function counted(): Promise<{ all: number; different: number }> {
+  const result = await client.query({
+    query: `SELECT toUInt32(count()) AS all, toUInt32(uniqExact(time_ns)) AS different FROM logs
+      WHERE labels['run'] = {run:String}`,
+    query_params: { run: String(run) },
+    format: "JSONEachRow",
+  });
+  const [row] = await result.json<{ all: number; different: number }>();
+  return row!;
+}
+
+/** Carries until all that is acknowledged is carried; returns every report. */
+async function carryAll(into: ClickHouseClient = client, stop = new AbortController()) {
+  const follower = await JournalReader.open({ dir: journalDir });
+  const reports: CarrierProgress[] = [];
+  await runCarrier({
+    journal: follower,
+    client: into,
+    checkpointFile,
+    clock: systemClock,
+    log: silent,
+    signal: stop.signal,
+    batchBytesMax: 20_000,
+    onProgress: (progress) => {
+      reports.push(progress);
+      if (progress.behindBytes === 0) stop.abort();
+    },
+  });
+  await follower.close();
+  return reports;
+}
+
+/** Undefined before there is one. */
+function savedCheckpoint(): Promise<unknown> {
+  return readFile(checkpointFile, "utf8").then(JSON.parse, () => undefined);
+}
+
+function startProcess() {
+  const script = new URL("../testing/carrier-process.ts", import.meta.url);
+  const given = [journalDir, JSON.stringify(server.connection), checkpointFile];
+  return fork(script, given, { execArgv: ["--import", "tsx"], silent: true });
+}
+
+describe("the carrier", () => {
+  it("skips kinds that it does not know, and leaves out rows that cannot be read", async () => {
+    await writeLines(5);
+    journal.append(frameKinds.metrics, Buffer.from("not for ClickHouse"));
+    journal.append(99, Buffer.from("from the future"));
+    journal.append(frameKinds.logs, Buffer.from("not\ta row"));
+    await writeLines(5, 5);
+    expect((await carryAll()).at(-1)).toMatchObject({ rejectedFrames: 1 });
+    expect(await counted()).toEqual({ all: 10, different: 10 });
+  });
+
+  it("sends again what it sent before a checkpoint was lost, and nothing is doubled", async () => {
+    await writeLines(2000);
+    const position = (await carryAll()).at(-1)!.position;
+    expect(await counted()).toEqual({ all: 2000, different: 2000 });
+    // What the file said while the first batch was on its way.
+    const { identity } = JSON.parse(await readFile(checkpointFile, "utf8")) as { identity: number };
+    let end = 0;
+    let sizeBytes = 0;
+    const follower = await JournalReader.open({ dir: journalDir });
+    for await (const frame of follower.read(0)) {
+      end = frame.next;
+      sizeBytes += frame.payload.length;
+      if (sizeBytes >= 20_000) break;
+    }
+    await follower.close();
+    expect(end).toBeLessThan(position);
+    await writeFile(checkpointFile, JSON.stringify({ identity, done: 0, intent: end }));
+    await carryAll();
+    expect(await counted()).toEqual({ all: 2000, different: 2000 });
+  });
+
+  it("decides on a batch before it sends it, and keeps to that when more has come since", async () => {
+    await writeLines(100);
+    const tried = journal.durableThrough;
+    const nobody = openClickHouse({ ...server.connection, url: "http://127.0.0.1:1" });
+    const stop = new AbortController();
+    const carrying = carryAll(nobody, stop);
+    await expect.poll(savedCheckpoint).toMatchObject({ done: 0, intent: tried });
+    stop.abort();
+    expect(await carrying).toEqual([]);
+    await nobody.close();
+    await writeLines(100, 100);
+    const positions = (await carryAll()).map(({ position }) => position);
+    expect(positions).toEqual([tried, journal.durableThrough]);
+    expect(await counted()).toEqual({ all: 200, different: 200 });
+  });
+
+  it("loses and doubles nothing when it is killed again and again", async () => {
+    const stop = new AbortController();
+    const writing = (async () => {
+      let written = 0;
+      while (!stop.signal.aborted) {
+        await writeLines(200, written);
+        written += 200;
+        await sleep(systemClock, 5);
+      }
+      return written;
+    })();
+    for (const reports of [1, 7, 3, 12]) {
+      const carrier = startProcess();
+      for (let i = 0; i < reports; i++) await once(carrier.stdout!, "data");
+      await sleep(systemClock, (reports * 7) % 13);
+      carrier.kill("SIGKILL");
+      await once(carrier, "exit");
+    }
+    stop.abort();
+    const written = await writing;
+    await carryAll();
+    expect(await counted()).toEqual({ all: written, different: written });
+  });
+
+  it("loses and doubles nothing when ClickHouse is killed during inserts", async () => {
+    const carrier = startProcess();
+    let written = 0;
+    for (const afterMs of [40, 90, 10]) {
+      const { pid } = server;
+      const writing = writeLines(3000, written);
+      await once(carrier.stdout!, "data");
+      await sleep(systemClock, afterMs);
+      process.kill(pid!, "SIGKILL");
+      await writing;
+      written += 3000;
+      await expect
+        .poll(() => server.state === "ready" && server.pid !== pid, { timeout: 20_000 })
+        .toBe(true);
+    }
+    carrier.kill("SIGKILL");
+    await once(carrier, "exit");
+    await carryAll();
+    expect(await counted()).toEqual({ all: written, different: written });
+  });
+});
