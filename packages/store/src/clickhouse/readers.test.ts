@@ -2,8 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ClickHouseClient } from "@clickhouse/client";
-import { systemClock } from "@skopos/model";
+import { type Span, systemClock } from "@skopos/model";
 import { logReaderContract, traceReaderContract } from "@skopos/testkit";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type JournalFollower, JournalReader } from "../journal/journal-reader.ts";
 import { Journal } from "../journal/journal.ts";
@@ -16,6 +17,12 @@ import { type SupervisedClickHouse, superviseClickHouse } from "./supervise.ts";
 import { createTraceReader } from "./trace-reader.ts";
 import { TraceStore } from "./trace-store.ts";
 
+const bigintText = (_key: string, value: unknown) =>
+  typeof value === "bigint" ? String(value) : value;
+/** Comparable: a zero is a zero, whatever its sign. */
+function plain(read: unknown): unknown {
+  return JSON.parse(JSON.stringify(read, bigintText));
+}
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 const stop = new AbortController();
 let dir: string;
@@ -80,6 +87,82 @@ describe("traces in ClickHouse", () => {
     settled,
   }));
   for (const { name, run } of cases) it(name, run);
+});
+
+describe("rows in ClickHouse", () => {
+  it("come back as they went, whatever characters and numbers are in them", async () => {
+    const text = fc.string({ unit: "binary", maxLength: 30 });
+    const value = fc.oneof(
+      text,
+      fc.double(),
+      fc.boolean(),
+      fc.array(fc.oneof(text, fc.integer(), fc.boolean()), { maxLength: 4 }),
+    );
+    const attributes = fc.dictionary(text, value, { maxKeys: 6 });
+    const traceId = "f".repeat(32);
+    const span = fc.record({
+      service: text,
+      name: text,
+      statusMessage: text,
+      attributes,
+      resource: attributes,
+      events: fc.array(fc.record({ timeNs: fc.bigInt(0n, 2n ** 62n), name: text, attributes }), {
+        maxLength: 2,
+      }),
+      durationNs: fc.nat(),
+    });
+    const drawn = fc.sample(span, { numRuns: 300, seed: 7 });
+    const spans: Span[] = drawn.map((fields, i) => ({
+      traceId,
+      spanId: (i + 1).toString(16).padStart(16, "0"),
+      parentSpanId: "",
+      kind: "server",
+      startNs: 1_790_000_000_000_000_000n + BigInt(i),
+      status: "ok",
+      scopeName: fields.name,
+      scopeVersion: "",
+      links: [],
+      ...fields,
+    }));
+    await new TraceStore(journal).append(spans);
+    const records = drawn.map((fields, i) => ({
+      timeNs: 1_790_500_000_000_000_000n + BigInt(i),
+      labels: { fuzz: "yes" },
+      metadata: { name: fields.service },
+      line: fields.statusMessage + fields.name,
+    }));
+    await new LogStore(journal).append(records);
+    await settled();
+    expect(plain(await createTraceReader(client).trace(traceId))).toEqual(plain(spans));
+    const read = await createLogReader(client).select({
+      matchers: [{ op: "=", name: "fuzz", value: "yes" }],
+      filters: [],
+      startNs: 0n,
+      endNs: 2n ** 62n,
+      limit: 1000,
+      direction: "forward",
+    });
+    expect(read).toEqual(records);
+  });
+
+  it("are dropped when they are older than is kept, which may be changed", async () => {
+    const connection = { ...server.connection, database: "short" };
+    await migrate(connection, { spans: 30_000, logs: 1 });
+    await migrate(connection, { spans: 2, logs: 1 });
+    const short = openClickHouse(connection);
+    const nowNs = BigInt(systemClock.nowMs()) * 1_000_000n;
+    const dayNs = 86_400_000_000_000n;
+    await short.insert({
+      table: "spans",
+      columns: ["service", "start_ns"],
+      values: [1n, 3n].map((days) => ({ service: `${days}`, start_ns: `${nowNs - days * dayNs}` })),
+      format: "JSONEachRow",
+    });
+    await short.command({ query: "OPTIMIZE TABLE spans FINAL" });
+    const left = await short.query({ query: "SELECT service FROM spans", format: "JSONEachRow" });
+    expect(await left.json()).toEqual([{ service: "1" }]);
+    await short.close();
+  });
 });
 
 describe("logs in ClickHouse", () => {

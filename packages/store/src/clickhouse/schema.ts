@@ -3,8 +3,9 @@
  *
  * `spans`, in the order of (service, time): a search names a service and a time, and reads only their granules; a trace
  * is found by a bloom filter on its id, of about ten bits a span.
- * `logs`, in the order of (stream, time): a stream is a label set; `streams` lists the label sets of each day
- * and when they had lines, so that matchers are tried against thousands of streams instead of millions of lines. N-grams of the line serve substrings.
+ * `logs`, in the order of (stream, time): a stream is a label set; `streams` lists the label sets of each day and when
+ * they had lines, so that matchers are tried against thousands of streams instead of millions of lines. N-grams of the
+ * line serve substrings.
  *
  * `non_replicated_deduplication_window` lets the carrier repeat a batch whose outcome it does not know. What an INSERT
  * reported as done is synced, since the journal lets go of it then.
@@ -22,7 +23,7 @@ const defaultRetention: RetentionDays = { spans: 7, logs: 7 };
 const durable = `fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000,
   ttl_only_drop_parts = 1`;
 
-const spans = (days: number) => `
+const spans = `
 CREATE TABLE IF NOT EXISTS spans (
   service LowCardinality(String),
   start_ns Int64 CODEC(Delta, ZSTD(1)),
@@ -44,10 +45,9 @@ CREATE TABLE IF NOT EXISTS spans (
 ) ENGINE = MergeTree
 PARTITION BY toDate(fromUnixTimestamp64Nano(start_ns, 'UTC'))
 ORDER BY (service, start_ns)
-TTL toDateTime(intDiv(start_ns, 1000000000), 'UTC') + INTERVAL ${days} DAY
 SETTINGS ${durable}`;
 
-const logs = (days: number) => `
+const logs = `
 CREATE TABLE IF NOT EXISTS logs (
   stream UInt64 MATERIALIZED cityHash64(mapKeys(labels), mapValues(labels)) CODEC(ZSTD(1)),
   time_ns Int64 CODEC(Delta, ZSTD(1)),
@@ -58,10 +58,9 @@ CREATE TABLE IF NOT EXISTS logs (
 ) ENGINE = MergeTree
 PARTITION BY toDate(fromUnixTimestamp64Nano(time_ns, 'UTC'))
 ORDER BY (stream, time_ns)
-TTL toDateTime(intDiv(time_ns, 1000000000), 'UTC') + INTERVAL ${days} DAY
 SETTINGS ${durable}`;
 
-const streams = (days: number) => `
+const streams = `
 CREATE TABLE IF NOT EXISTS streams (
   day Date,
   stream UInt64,
@@ -70,8 +69,7 @@ CREATE TABLE IF NOT EXISTS streams (
   last_ns SimpleAggregateFunction(max, Int64)
 ) ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(day)
-ORDER BY (day, stream)
-TTL day + INTERVAL ${days + 1} DAY`;
+ORDER BY (day, stream)`;
 
 const streamsOfLogs = `
 CREATE MATERIALIZED VIEW IF NOT EXISTS streams_of_logs TO streams AS
@@ -94,12 +92,47 @@ export async function migrate(
     throw new SkoposError("bad-config", `not a database name: ${JSON.stringify(database)}`);
   // A client names its database with every request, and this one may not exist yet.
   await run({ ...connection, database: "default" }, [`CREATE DATABASE IF NOT EXISTS ${database}`]);
-  await run(connection, [
-    spans(retention.spans),
-    logs(retention.logs),
-    streams(retention.logs),
-    streamsOfLogs,
-  ]);
+  await run(connection, [spans, logs, streams, streamsOfLogs]);
+  await keepFor(
+    connection,
+    "spans",
+    "toDateTime(intDiv(start_ns, 1000000000), 'UTC')",
+    retention.spans,
+  );
+  await keepFor(
+    connection,
+    "logs",
+    "toDateTime(intDiv(time_ns, 1000000000), 'UTC')",
+    retention.logs,
+  );
+  // A day's streams stay as long as any of its lines may.
+  await keepFor(connection, "streams", "day", retention.logs + 1);
+}
+
+/** Sets how long a table's rows are kept, when that is not so already: changing it rewrites what the parts know of it. */
+async function keepFor(
+  connection: ClickHouseConnection,
+  table: string,
+  time: string,
+  days: number,
+) {
+  const client = openClickHouse(connection);
+  try {
+    const result = await client.query({
+      query: `SELECT engine_full FROM system.tables WHERE database = currentDatabase() AND name = {table:String}`,
+      query_params: { table },
+      format: "JSONEachRow",
+    });
+    const [found] = await result.json<{ engine_full: string }>();
+    if (found?.engine_full.includes(`toIntervalDay(${days})`)) return;
+    await client.command({
+      query: `ALTER TABLE ${table} MODIFY TTL ${time} + toIntervalDay(${Math.trunc(days)})`,
+    });
+  } catch (error) {
+    throw readError(error);
+  } finally {
+    await client.close();
+  }
 }
 
 async function run(connection: ClickHouseConnection, statements: readonly string[]): Promise<void> {

@@ -15,6 +15,15 @@ import { crc32c } from "./crc32c.ts";
 /** The one table of frame kinds. Readers skip kinds they do not know. */
 export const frameKinds = { metrics: 1, spans: 2, logs: 3, event: 4 } as const;
 
+/**
+ * How much of the room, in the buffer and on the disk, a kind may help to fill: when it gets scarce, log lines are refused
+ * first, then spans; samples, which paging needs, and operational events have all of it.
+ */
+export function roomShare(kind: number): number {
+  if (kind === frameKinds.logs) return 0.7;
+  return kind === frameKinds.spans ? 0.85 : 1;
+}
+
 export const frameHeaderBytes = 12;
 /** No payload is longer. A batch that is must be cut by its sender. */
 export const payloadBytesMax = 32 * 1024 * 1024;

@@ -2,7 +2,7 @@
  * Reads a journal that another thread or process writes, up to what is durable. Owns nothing: the journal's directory is
  * the interface, and the durable mark in it says where to stop.
  */
-import { type Clock, SkoposError, sleep, systemClock } from "@skopos/model";
+import { type Clock, messageOf, SkoposError, sleep, systemClock } from "@skopos/model";
 import { durableMarkPath, readDurableMark } from "./durable-mark.ts";
 import { diskFiles, type Files, type OpenFile, readUpTo } from "./files.ts";
 import { frameHeaderBytes, readFrame } from "./frame.ts";
@@ -70,7 +70,10 @@ class DirectoryReader implements JournalFollower {
 
   static async open(options: JournalReaderOptions): Promise<DirectoryReader> {
     const files = options.files ?? diskFiles;
-    const mark = await files.open(durableMarkPath(options.dir), "read");
+    const mark = await files.open(durableMarkPath(options.dir), "read").catch((cause: unknown) => {
+      const message = `there is no journal in ${options.dir} yet: ${messageOf(cause)}`;
+      throw new SkoposError("unavailable", message, { cause });
+    });
     return new DirectoryReader(options.dir, options.clock ?? systemClock, files, mark);
   }
 
@@ -169,6 +172,6 @@ class DirectoryReader implements JournalFollower {
 }
 
 export const JournalReader = {
-  /** Opens the journal in `dir`, which must have been opened for writing at least once. */
+  /** Opens the journal in `dir`. Rejects with "unavailable" when it was never opened for writing. */
   open: (options: JournalReaderOptions): Promise<JournalFollower> => DirectoryReader.open(options),
 };

@@ -9,6 +9,7 @@ import * as fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { crc32c } from "./crc32c.ts";
 import type { Files } from "./files.ts";
+import { frameKinds } from "./frame.ts";
 import { type JournalFrame, JournalReader } from "./journal-reader.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
 
@@ -202,16 +203,31 @@ describe("journal", () => {
   it("refuses more than its buffer holds as overloaded, and more than its limit as disk-full", async () => {
     const disk = new SimulatedDisk();
     const journal = await openOn(disk, { bufferBytesMax: 1000, bytesMax: 2000, fsyncMs: 20 });
-    journal.append(3, Buffer.alloc(900));
-    expect(() => journal.append(3, Buffer.alloc(900))).toThrow(
+    journal.append(1, Buffer.alloc(900));
+    expect(() => journal.append(1, Buffer.alloc(900))).toThrow(
       expect.objectContaining({ code: "overloaded" }),
     );
-    await journal.flushed(journal.append(3, Buffer.alloc(50)));
-    await journal.flushed(journal.append(3, Buffer.alloc(900)));
-    expect(() => journal.append(3, Buffer.alloc(900))).toThrow(
+    await journal.flushed(journal.append(1, Buffer.alloc(50)));
+    await journal.flushed(journal.append(1, Buffer.alloc(900)));
+    expect(() => journal.append(1, Buffer.alloc(900))).toThrow(
       expect.objectContaining({ code: "disk-full" }),
     );
-    await journal.truncateBefore(journal.durableThrough);
+    await journal.close();
+  });
+
+  it("sheds log lines first, then spans, and samples last", async () => {
+    const disk = new SimulatedDisk();
+    const journal = await openOn(disk, { segmentBytesMax: 1e6, bytesMax: 10_000 });
+    const refusedAt = [frameKinds.logs, frameKinds.spans, frameKinds.metrics].map((kind) => {
+      for (;;) {
+        try {
+          journal.append(kind, Buffer.alloc(88));
+        } catch {
+          return journal.sizeBytes;
+        }
+      }
+    });
+    expect(refusedAt.map((sizeBytes) => Math.ceil(sizeBytes / 100))).toEqual([70, 85, 100]);
     await journal.close();
   });
 

@@ -10,7 +10,7 @@
 import { type Clock, invariant, LimitError, messageOf, SkoposError } from "@skopos/model";
 import { durableMarkPath, writeDurableMark } from "./durable-mark.ts";
 import { diskFiles, type Files, type OpenFile, writeAll } from "./files.ts";
-import { frameHeaderBytes, isKind, payloadBytesMax, writeFrame } from "./frame.ts";
+import { frameHeaderBytes, isKind, payloadBytesMax, roomShare, writeFrame } from "./frame.ts";
 import { recover, type Recovered } from "./recover.ts";
 import { listSegments, segmentHeader, segmentHeaderBytes, segmentPath } from "./segment.ts";
 import { WriteBuffer } from "./write-buffer.ts";
@@ -30,11 +30,14 @@ export interface JournalOptions {
   readonly clock: Clock;
   /** A segment is closed when the next frame would pass this. */
   readonly segmentBytesMax: number;
-  /** All segments together. Beyond it `append` throws "disk-full" until consumers let go of old segments. */
+  /**
+   * All segments together. Beyond it `append` throws "disk-full" until consumers let go of old segments; for spans and
+   * log lines somewhat earlier (`roomShare`).
+   */
   readonly bytesMax: number;
   /** Not yet synced bytes held in memory. Beyond it `append` throws. */
   readonly bufferBytesMax?: number;
-  /** The longest wait before a sync begins after the first waiting append. */
+  /** The longest wait before a sync begins after the first waiting append; at most 50. */
   readonly fsyncMs?: number;
   /**
    * Without it, frames whose sync failed stay in the buffer and are written when the disk is well again, though their
@@ -47,6 +50,7 @@ export interface JournalOptions {
 
 type Options = Required<Omit<JournalOptions, "onDropped">> & Pick<JournalOptions, "onDropped">;
 
+const fsyncMsMax = 50;
 const retryMs = 250;
 /** So much waiting is written without waiting longer. */
 const eagerBytes = 4 * 1024 * 1024;
@@ -112,7 +116,8 @@ export class Journal implements JournalWriter {
       files: diskFiles,
       ...given,
     };
-    const { files, dir } = options;
+    const { files, dir, fsyncMs } = options;
+    invariant(fsyncMs <= fsyncMsMax, `a sync within ${fsyncMsMax} ms`);
     try {
       await files.makeDirectory(dir);
       const mark = await files.open(durableMarkPath(dir), "create");
@@ -155,7 +160,7 @@ export class Journal implements JournalWriter {
         `a frame of ${payload.length} bytes; the journal takes ${payloadBytesMax} at most, send smaller batches`,
       );
     const frameBytes = frameHeaderBytes + payload.length;
-    this.#checkRoom(frameBytes);
+    this.#checkRoom(kind, frameBytes);
     let base = this.#lastBase();
     const inSegment = this.#end - base;
     if (inSegment > segmentHeaderBytes && inSegment + frameBytes > this.#options.segmentBytesMax) {
@@ -218,8 +223,10 @@ export class Journal implements JournalWriter {
     return base;
   }
 
-  #checkRoom(frameBytes: number): void {
-    const { bytesMax, bufferBytesMax } = this.#options;
+  #checkRoom(kind: number, frameBytes: number): void {
+    const share = roomShare(kind);
+    const bytesMax = this.#options.bytesMax * share;
+    const bufferBytesMax = this.#options.bufferBytesMax * share;
     if (this.#buffer.sizeBytes + frameBytes > bufferBytesMax) {
       throw (
         this.#failure ??
@@ -232,7 +239,7 @@ export class Journal implements JournalWriter {
     if (this.sizeBytes + frameBytes > bytesMax) {
       throw new SkoposError(
         "disk-full",
-        `the journal in ${this.dir} has reached its limit of ${bytesMax} bytes: what reads it is behind, or the limit is too low`,
+        `the journal in ${this.dir} has reached its limit of ${bytesMax} bytes for frames of kind ${kind}: what reads it is behind, or the limit is too low`,
       );
     }
   }
