@@ -59,8 +59,12 @@ export class Families {
     return this.#chunkCount;
   }
 
-  get sizeBytes(): number {
-    return this.chunks.liveBytes + this.#open.liveBytes;
+  get chunkBytes(): number {
+    return this.chunks.liveBytes;
+  }
+
+  get openBytes(): number {
+    return this.#open.liveBytes;
   }
 
   /** A new, empty family. Undefined at the limit of families or of memory for open windows. */

@@ -601,23 +601,27 @@ export class Head {
     return newest;
   }
 
+  /** Bytes in use: closed windows, open windows, and all that names them in this thread and in the definition log. */
+  parts(): { chunks: number; open: number; names: number } {
+    const { index, members } = this.#catalog;
+    const tables = index.sizeBytes + members.sizeBytes + this.#refs.sizeBytes;
+    const { chunkBytes, openBytes } = this.#families;
+    return { chunks: chunkBytes, open: openBytes, names: tables + this.#log.length };
+  }
+
   stats(): HeadStats {
     let oldest = Infinity;
     for (const group of this.#groupOfKey.values())
       for (const family of familiesOf(group))
         oldest = Math.min(oldest, this.#families.oldestMs(family));
     const newest = this.#newest();
-    const { index, members } = this.#catalog;
+    const { index } = this.#catalog;
+    const { chunks, open, names } = this.parts();
     return {
       series: index.seriesCount - index.deadCount,
       groups: this.#groupOfKey.size,
       samplesAppended: this.#samplesAppended,
-      bytes:
-        this.#families.sizeBytes +
-        this.#refs.sizeBytes +
-        index.sizeBytes +
-        members.sizeBytes +
-        this.#log.length,
+      bytes: chunks + open + names,
       chunks: this.#families.chunkCount,
       oldestMs: oldest === Infinity ? undefined : oldest,
       newestMs: newest === -Infinity ? undefined : newest,

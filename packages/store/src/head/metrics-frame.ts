@@ -5,9 +5,10 @@
  * restarts, and a ref means what the last declaration of its group said.
  */
 import { highWord, LabelSet, lowWord, SkoposError } from "@skopos/model";
+import { frameKinds } from "../journal/frame.ts";
 import { f64, markerHigh, staleLow, u32, wordsOf } from "./cells.ts";
 
-export const metricFrameKind = 1;
+export const metricFrameKind = frameKinds.metrics;
 const type = { declare: 1, page: 2 } as const;
 /** Series in one declaration; a larger group takes several. */
 export const declaredSeriesMax = 5000;
