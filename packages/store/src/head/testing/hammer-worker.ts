@@ -6,7 +6,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import type { SeriesBlock } from "@skopos/model";
-import { samplesOf } from "@skopos/testkit";
 import { HeadView } from "../head-view.ts";
 import type { HeadShare } from "../memory.ts";
 import { type HammerReport, membersOf } from "./hammer.ts";
@@ -20,13 +19,16 @@ const fault = (text: string) => {
 
 /** Checks a block and returns how many samples it had. */
 function check(block: SeriesBlock): number {
-  samplesOf(block);
+  if (new Set(block.labels.map(({ key }) => key)).size !== block.labels.length)
+    fault("a series came twice");
   const members = new Map<string, number>();
   let samples = 0;
   for (const [i, labels] of block.labels.entries()) {
     const times = block.times[block.timesOf[i] ?? 0] ?? new Float64Array();
     const from = block.offsets[i] ?? 0;
+    if ((block.offsets[i + 1] ?? 0) - from !== times.length) fault("values without times");
     for (const [k, timeMs] of times.entries()) {
+      if (k > 0 && timeMs <= (times[k - 1] ?? 0)) fault(`times go back at ${timeMs}`);
       const value = block.values[from + k] ?? Number.NaN;
       if (Number.isNaN(value)) continue;
       samples++;
