@@ -35,7 +35,7 @@ function texts(attributes: Attributes): Record<string, string> {
 }
 
 /** "" for none, else JSON: [[ns, name, {…}], …]. */
-export function eventsText(events: readonly SpanEvent[]): string {
+function eventsText(events: readonly SpanEvent[]): string {
   if (events.length === 0) return "";
   return JSON.stringify(events.map((e) => [String(e.timeNs), e.name, texts(e.attributes)]));
 }
@@ -52,7 +52,7 @@ export function eventsOf(text: string): SpanEvent[] {
 }
 
 /** "" for none, else JSON: [[trace id, span id, {…}], …]. */
-export function linksText(links: readonly SpanLink[]): string {
+function linksText(links: readonly SpanLink[]): string {
   if (links.length === 0) return "";
   return JSON.stringify(links.map((l) => [l.traceId, l.spanId, texts(l.attributes)]));
 }

@@ -49,7 +49,7 @@ export interface JournalFollower extends JournalReader {
 const chunkBytes = 1024 * 1024;
 const pollMs = 25;
 
-export interface JournalReaderOptions {
+interface JournalReaderOptions {
   readonly dir: string;
   readonly clock?: Clock;
   readonly files?: Files;

@@ -27,7 +27,7 @@ export interface Recovered {
 }
 
 /** Positions of the frames' ends in a segment's bytes, up to the first that is not whole. */
-export function endOfWholeFrames(segment: Buffer, base: number): number {
+function endOfWholeFrames(segment: Buffer, base: number): number {
   let offset = segmentHeaderBytes;
   for (;;) {
     const frame = readFrame(segment, offset, base + offset);
