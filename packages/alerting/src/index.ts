@@ -1,1 +1,11 @@
-export {};
+export type { AlertSnapshot, AlertState, AlertTransition } from "./rules/alert.ts";
+export {
+  type AlertingRule,
+  parseRuleFile,
+  type RecordingRule,
+  type Rule,
+  RuleFileError,
+  type RuleGroup,
+} from "./rules/file.ts";
+export { RuleRunner, type RuleRunnerOptions } from "./rules/runner.ts";
+export type { GroupStatus, RuleStatus } from "./rules/status.ts";
