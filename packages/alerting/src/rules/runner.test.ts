@@ -1,5 +1,11 @@
+import { FakeClock } from "@skopos/testkit";
 import { describe, expect, it } from "vitest";
 import { RuleLab } from "../testing/rule-lab.ts";
+import type { RuleRunnerOptions } from "./runner.ts";
+
+function ruleLab(text: string, options: Partial<RuleRunnerOptions> = {}): RuleLab {
+  return new RuleLab(text, new FakeClock(), options);
+}
 
 const up = { __name__: "broken", service: "cart" };
 
@@ -23,7 +29,7 @@ const changes = (lab: RuleLab) => lab.transitions.map((text) => text.replace(/^.
 
 describe("an alerting rule", () => {
   it("without for fires at once and resolves when the result is gone", async () => {
-    const lab = new RuleLab(rules());
+    const lab = ruleLab(rules());
     await lab.feed(up, 10_000, [...good(2), ...bad(2), ...good(2)]);
     expect(lab.transitions).toEqual([
       'Broken{service="cart"} inactive→firing',
@@ -32,7 +38,7 @@ describe("an alerting rule", () => {
   });
 
   it("is pending until its result lasted for the whole of for", async () => {
-    const lab = new RuleLab(rules("    for: 30s"));
+    const lab = ruleLab(rules("    for: 30s"));
     await lab.feed(up, 10_000, bad(3));
     expect(changes(lab)).toEqual(["inactive→pending"]);
     await lab.feed(up, 10_000, bad(1));
@@ -40,13 +46,13 @@ describe("an alerting rule", () => {
   });
 
   it("starts its for afresh after a gap", async () => {
-    const lab = new RuleLab(rules("    for: 30s"));
+    const lab = ruleLab(rules("    for: 30s"));
     await lab.feed(up, 10_000, [...bad(3), ...good(1), ...bad(3)]);
     expect(changes(lab)).toEqual(["inactive→pending", "pending→inactive", "inactive→pending"]);
   });
 
   it("with keep_firing_for stays firing over a gap shorter than that", async () => {
-    const lab = new RuleLab(rules("    keep_firing_for: 30s"));
+    const lab = ruleLab(rules("    keep_firing_for: 30s"));
     await lab.feed(up, 10_000, [...bad(1), ...good(2)]);
     expect(lab.runner.alerts()[0]).toMatchObject({ state: "firing", kept: true });
     await lab.feed(up, 10_000, [...bad(1), ...good(3)]);
@@ -56,7 +62,7 @@ describe("an alerting rule", () => {
   });
 
   it("forgets a resolved alert after 15 minutes and one that is back starts anew", async () => {
-    const lab = new RuleLab(rules());
+    const lab = ruleLab(rules());
     await lab.feed(up, 10_000, [...bad(1), ...good(90)]);
     expect(lab.states()).toEqual(["resolved"]);
     await lab.feed(up, 10_000, good(2));
@@ -66,7 +72,7 @@ describe("an alerting rule", () => {
   });
 
   it("over the group's limit has all of its alerts discarded and says so", async () => {
-    const lab = new RuleLab(rules("", "  limit: 1"));
+    const lab = ruleLab(rules("", "  limit: 1"));
     await lab.feed(up, 10_000, bad(2));
     expect(lab.states()).toEqual(["firing"]);
     const other = { ...up, service: "shop" };
@@ -79,7 +85,7 @@ describe("an alerting rule", () => {
   });
 
   it("takes its labels and annotations from templates, own labels before the result's", async () => {
-    const lab = new RuleLab(
+    const lab = ruleLab(
       rules(
         [
           "    labels: {severity: page, team: 'team-{{ $labels.service }}'}",
@@ -108,7 +114,7 @@ describe("an alerting rule", () => {
 
 describe("ALERTS", () => {
   it("follow the state and go stale with it", async () => {
-    const lab = new RuleLab(rules("    for: 20s"));
+    const lab = ruleLab(rules("    for: 20s"));
     await lab.feed(up, 10_000, [...good(2), ...bad(2)]);
     expect(await lab.query("ALERTS")).toEqual({
       'ALERTS{alertname="Broken", alertstate="pending", service="cart"}': 1,
@@ -141,7 +147,7 @@ groups:
   const pressure = { __name__: "pressure", service: "cart" };
 
   it("a missed scrape resolves an alert on a plain gauge, as in Prometheus, but not one on a rate", async () => {
-    const lab = new RuleLab(rate);
+    const lab = ruleLab(rate);
     for (let i = 0; i < 12; i++) {
       // A failed scrape writes staleness markers.
       const missed = i === 10;
@@ -161,7 +167,7 @@ groups:
   });
 
   it("no data is no alert: a comparison with zero does not hold for what is absent", async () => {
-    const lab = new RuleLab(rules().replace("broken > 0", "broken == 0"));
+    const lab = ruleLab(rules().replace("broken > 0", "broken == 0"));
     await lab.clock.advance(60_000);
     expect(lab.transitions).toEqual([]);
     expect(lab.runner.status()[0]?.rules[0]?.health).toBe("ok");
@@ -169,8 +175,8 @@ groups:
 
   it("a failed evaluation keeps the alerts as they are and is reported", async () => {
     let failing = false;
-    const inner = new RuleLab(rules());
-    const lab = new RuleLab(rules("    for: 30s"), {
+    const inner = ruleLab(rules());
+    const lab: RuleLab = ruleLab(rules("    for: 30s"), {
       engine: {
         range: (query) => inner.engine.range(query),
         instant: (query) =>
@@ -194,7 +200,7 @@ groups:
 
 describe("telling others", () => {
   it("repeats firing alerts each minute and tells a resolved one", async () => {
-    const lab = new RuleLab(rules());
+    const lab = ruleLab(rules());
     await lab.feed(up, 10_000, [...bad(13), ...good(8)]);
     const told = lab.sent.map(({ timeMs, alerts }) => [
       Math.round((timeMs - (lab.sent[0]?.timeMs ?? 0)) / 1000),
@@ -212,7 +218,7 @@ describe("telling others", () => {
 
 describe("recording rules", () => {
   it("write their series in order, with labels, and staleness when the result goes", async () => {
-    const lab = new RuleLab(`
+    const lab = ruleLab(`
 groups:
 - name: g
   interval: 10s
@@ -233,7 +239,7 @@ groups:
   });
 
   it("that collide after labelling are an error and write nothing", async () => {
-    const lab = new RuleLab(`
+    const lab = ruleLab(`
 groups:
 - name: g
   interval: 10s
@@ -248,7 +254,7 @@ groups:
 describe("a restart", () => {
   it("keeps an alert that was firing, with its start, without waiting for again", async () => {
     const text = rules("    for: 30s");
-    const lab = new RuleLab(text);
+    const lab = ruleLab(text);
     await lab.feed(up, 10_000, bad(8));
     const before = lab.runner.alerts()[0];
     expect(before?.state).toBe("firing");
@@ -265,7 +271,7 @@ describe("a restart", () => {
 
   it("lets a long for go on where it was, less the time that was down", async () => {
     const text = rules("    for: 30m");
-    const lab = new RuleLab(text);
+    const lab = ruleLab(text);
     await lab.feed(up, 10_000, bad(60));
     const before = lab.runner.alerts()[0]?.activeAtMs ?? 0;
     await lab.restart(text, 60_000);
@@ -278,7 +284,7 @@ describe("a restart", () => {
 
   it("does not take up an alert that had ended before", async () => {
     const text = rules("    for: 30m");
-    const lab = new RuleLab(text);
+    const lab = ruleLab(text);
     await lab.feed(up, 10_000, [...bad(30), ...good(30)]);
     await lab.restart(text, 60_000);
     const startMs = lab.clock.nowMs();
@@ -288,7 +294,7 @@ describe("a restart", () => {
 });
 
 it("counts iterations that fall out when an evaluation takes longer than the interval", async () => {
-  const lab: RuleLab = new RuleLab(rules(), {
+  const lab: RuleLab = ruleLab(rules(), {
     engine: {
       range: (query) => lab.engine.range(query),
       instant: async (query) => {
@@ -304,7 +310,7 @@ it("counts iterations that fall out when an evaluation takes longer than the int
 });
 
 it("status is plain data that can cross threads", async () => {
-  const lab = new RuleLab(rules("    annotations: {summary: x}"));
+  const lab = ruleLab(rules("    annotations: {summary: x}"));
   await lab.feed(up, 10_000, bad(2));
   const status = lab.runner.status();
   expect(structuredClone(status)).toEqual(status);

@@ -4,15 +4,16 @@
  */
 import {
   type AppendOutcome,
+  type Clock,
   type GroupRef,
   isStale,
   LabelSet,
+  type MetricEngine,
   type SampleSink,
   type SeriesRef,
 } from "@skopos/model";
 import { createMetricEngine } from "@skopos/promql";
 import { MemoryReader } from "@skopos/promql/testing";
-import { FakeClock } from "@skopos/testkit";
 import type { AlertSnapshot, AlertTransition } from "../rules/alert.ts";
 import { parseRuleFile } from "../rules/file.ts";
 import { RuleRunner, type RuleRunnerOptions } from "../rules/runner.ts";
@@ -58,17 +59,24 @@ export class MemorySink implements SampleSink {
   }
 }
 
+/** A clock that moves when told (testkit's `FakeClock`). */
+export interface MovableClock extends Clock {
+  advance(durationMs: number): Promise<void>;
+}
+
 export class RuleLab {
-  readonly clock = new FakeClock(1_700_000_000_000);
+  readonly clock: MovableClock;
   readonly reader = new MemoryReader();
   readonly sink = new MemorySink(this.reader);
-  readonly engine = createMetricEngine({ reader: this.reader, clock: this.clock });
+  readonly engine: MetricEngine;
   /** `Name{x="y"} from→to`, in order. */
   readonly transitions: string[] = [];
   readonly sent: { timeMs: number; alerts: readonly AlertSnapshot[] }[] = [];
   runner: RuleRunner;
 
-  constructor(rules: string, options: Partial<RuleRunnerOptions> = {}) {
+  constructor(rules: string, clock: MovableClock, options: Partial<RuleRunnerOptions> = {}) {
+    this.clock = clock;
+    this.engine = createMetricEngine({ reader: this.reader, clock });
     this.runner = this.#start(rules, options);
   }
 
