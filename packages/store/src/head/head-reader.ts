@@ -210,7 +210,7 @@ export class HeadReader implements MetricReader {
     for (const [i, plan] of plans.entries()) {
       const columns = group.families[i]?.columns ?? [];
       const samples = new Uint32Array(columns.length);
-      this.#families.read(plan, columns, builder.words, at, samples);
+      this.#families.read(plan, columns, builder, at, samples);
       out.push({ at, samples, times: this.#families.times(plan) });
       at += plan.rows * columns.length;
     }
@@ -352,7 +352,13 @@ export class HeadReader implements MetricReader {
       const plan = this.#families.plan(wanted.family, startMs, endMs, wanted.openRows);
       if (!this.#unchanged(group)) continue;
       const values = new Float64Array(plan.rows);
-      this.#families.read(plan, wanted.columns, wordsOf(values), 0, new Uint32Array(1));
+      this.#families.read(
+        plan,
+        wanted.columns,
+        { values, words: wordsOf(values) },
+        0,
+        new Uint32Array(1),
+      );
       const times = this.#families.times(plan);
       if (!this.#unchanged(group)) continue;
       return hasSampleIn(times, values, startMs, endMs);
