@@ -5,6 +5,7 @@ import { hasInvalidBytes, quote } from "../syntax/format.ts";
 import { groupFor, membersOf } from "./aggregate.ts";
 import { absent, float, Frame } from "./frame.ts";
 import { Grouper } from "./grouping.ts";
+import { histogramText } from "./histogram-statistics.ts";
 import { formatFixed } from "./value-text.ts";
 
 /** `k` per step; it is checked even where there is nothing to choose from. */
@@ -111,8 +112,9 @@ export function countValues(node: AggregateNode, input: Frame): Frame {
     const rowOfValue = new Map<string, number>();
     for (let t = 0; t < steps; t++) {
       const cell = s * steps + t;
-      if (input.present[cell] !== float) continue;
-      const text = formatFixed(input.values[cell] ?? NaN);
+      if (input.present[cell] === absent) continue;
+      const held = input.histograms?.get(cell);
+      const text = held ? histogramText(held) : formatFixed(input.values[cell] ?? NaN);
       let row = rowOfValue.get(text);
       if (row === undefined) {
         const set = (input.labels[s] ?? LabelSet.empty).with(label, text);

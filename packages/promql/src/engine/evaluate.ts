@@ -16,6 +16,7 @@ import { callFunction } from "./call.ts";
 import type { Columns } from "./columns.ts";
 import { type Sources, spanOf } from "./fetch.ts";
 import { absent, emptyFrame, float, Frame, histogram } from "./frame.ts";
+import { noteIgnoredHistograms, withHistogramSums } from "./histogram-aggregate.ts";
 import type { Budget } from "./limits.ts";
 import { checkQuantile, rangeCall } from "./range-call.ts";
 import { combine } from "./scalar-op.ts";
@@ -88,11 +89,11 @@ export class Evaluator {
         return this.#aggregate(node, grid);
       case "vector-scalar": {
         const vector = this.vector(node.vector, grid);
-        return vectorScalar(node, vector, this.scalar(node.scalar, grid), delayed);
+        return vectorScalar(node, vector, this.scalar(node.scalar, grid), delayed, annotations);
       }
       case "vector-vector": {
         const left = this.vector(node.left, grid);
-        return vectorVector(node, left, this.vector(node.right, grid), delayed);
+        return vectorVector(node, left, this.vector(node.right, grid), delayed, annotations);
       }
       case "set": {
         const left = this.vector(node.left, grid);
@@ -108,6 +109,9 @@ export class Evaluator {
   #aggregate(node: AggregateNode, grid: Grid): Frame {
     const input = this.vector(node.input, grid);
     const param = node.param ? this.scalar(node.param, grid) : new Float64Array(grid.count);
+    const { annotations } = this.#context;
+    if (input.histograms && floatAggregations.has(node.op))
+      noteIgnoredHistograms(node, annotations);
     switch (node.op) {
       case "topk":
       case "bottomk":
@@ -124,6 +128,11 @@ export class Evaluator {
           for (const q of param) checkQuantile(q, span, this.#context.annotations);
         }
         return aggregateQuantile(node, input, param);
+      case "sum":
+      case "avg": {
+        const floats = aggregate(node, input);
+        return input.histograms ? withHistogramSums(node, input, floats, annotations) : floats;
+      }
       default:
         return aggregate(node, input);
     }
@@ -160,6 +169,17 @@ export class Evaluator {
     }
   }
 }
+
+/** Aggregations that pass over histograms. */
+const floatAggregations: ReadonlySet<string> = new Set([
+  "min",
+  "max",
+  "stddev",
+  "stdvar",
+  "quantile",
+  "topk",
+  "bottomk",
+]);
 
 /** scalar(): the value where exactly one series has a float, else NaN. */
 function onlyValues(frame: Frame): Float64Array {

@@ -16,6 +16,7 @@ import { histogramsAlmostEqual } from "../engine/native-histogram.ts";
 import { createMetricEngine, type PromqlEngine } from "../engine/engine.ts";
 import { type Expr, formatExpr, parse, PromqlSyntaxError, selectorsOf } from "../syntax/index.ts";
 import { MemoryReader, type MemorySample } from "./memory-reader.ts";
+import { customBucketSeries } from "./custom-buckets.ts";
 import { pinnedAt } from "./pin.ts";
 import { type EvalCommand, type Expectation, type LoadCommand, parseScript } from "./script.ts";
 import { type NotedValue, parseSeries } from "./series-notation.ts";
@@ -98,6 +99,9 @@ function load(
     }
   }
   for (const { labels, samples } of bySeries.values()) store.add(labels, samples);
+  if (command.withCustomBuckets)
+    for (const { labels, samples } of customBucketSeries([...bySeries.values()]))
+      store.add(labels, samples);
   return { histogramSeries, startTimes };
 }
 
@@ -306,6 +310,8 @@ function compareSeries(
 function cellsEqual(a: Cell, b: Cell): boolean {
   if (typeof a === "number" && typeof b === "number") return almostEqual(a, b, epsilon);
   if (typeof a === "number" || typeof b === "number") return false;
+  // A script that names no counter reset hint leaves it open.
+  if (a.counterReset !== "unknown" && a.counterReset !== b.counterReset) return false;
   return histogramsAlmostEqual(a, b, (x, y) => almostEqual(x, y, epsilon));
 }
 
