@@ -1,5 +1,5 @@
 /** Walks a plan and runs its operators. Everything has been fetched; nothing here waits. */
-import { LabelSet, SkoposError } from "@skopos/model";
+import { LabelSet, type NativeHistogram } from "@skopos/model";
 import {
   type AggregateNode,
   type Grid,
@@ -10,7 +10,7 @@ import {
   type WindowNode,
 } from "../plan/plan.ts";
 import { aggregate, aggregateQuantile } from "./aggregate.ts";
-import { aggregateLimit, aggregateTop, countValues } from "./aggregate-select.ts";
+import { aggregateLimit, aggregateRatio, aggregateTop, countValues } from "./aggregate-select.ts";
 import type { Annotations } from "./annotations.ts";
 import { callFunction } from "./call.ts";
 import type { Columns } from "./columns.ts";
@@ -119,7 +119,7 @@ export class Evaluator {
       case "limitk":
         return aggregateLimit(node, input, param);
       case "limit_ratio":
-        throw new SkoposError("bad-query", "limit_ratio is not supported yet");
+        return aggregateRatio(node, input, param, annotations);
       case "count_values":
         return countValues(node, input);
       case "quantile":
@@ -218,6 +218,11 @@ function repeat(frame: Frame, count: number): Frame {
   });
 }
 
+/** A subquery may pass over the samples between which a counter reset was or was not: its hints say nothing. */
+function unhinted(held: NativeHistogram): NativeHistogram {
+  return held.counterReset === "gauge" ? held : { ...held, counterReset: "unknown" };
+}
+
 /** A frame as samples at the steps of its grid; series without holes share one time column. */
 function columnsOfFrame(frame: Frame, grid: Grid): Columns {
   const { steps } = frame;
@@ -239,7 +244,7 @@ function columnsOfFrame(frame: Frame, grid: Grid): Columns {
       own[count] = all[t] ?? NaN;
       values[start + count] = frame.values[start + t] ?? NaN;
       const held = what === histogram ? frame.histograms?.get(start + t) : undefined;
-      if (held) histograms.set(start + count, held);
+      if (held) histograms.set(start + count, unhinted(held));
       count += 1;
     }
     base[s] = start;

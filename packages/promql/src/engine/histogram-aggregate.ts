@@ -4,8 +4,7 @@ import type { AggregateNode } from "../plan/plan.ts";
 import { groupFor, membersOf } from "./aggregate.ts";
 import type { Annotations } from "./annotations.ts";
 import { absent, Frame, histogram } from "./frame.ts";
-import { divideHistogram } from "./histogram-math.ts";
-import { sumHistograms } from "./histogram-range.ts";
+import { accumulateHistograms } from "./histogram-math.ts";
 
 /** Notes that an aggregation which only knows floats passed over histograms. */
 export function noteIgnoredHistograms(
@@ -37,7 +36,7 @@ export function withHistogramSums(
         annotations.warn(span, "encountered a mix of histograms and floats for aggregation");
         continue;
       }
-      const sum = sumHistograms(held);
+      const sum = accumulateHistograms(held, node.op === "avg");
       if (!sum) {
         const name = JSON.stringify(input.rawLabels[members[0] ?? 0]?.get(metricNameLabel) ?? "");
         annotations.warn(
@@ -51,10 +50,7 @@ export function withHistogramSums(
       if (sum.reconciled)
         annotations.info(span, "mismatched custom buckets were reconciled during aggregation");
       present[cell] = histogram;
-      histograms.set(
-        cell,
-        node.op === "sum" ? sum.histogram : divideHistogram(sum.histogram, held.length),
-      );
+      histograms.set(cell, sum.histogram);
     }
   });
   return floats.with({ present, histograms });

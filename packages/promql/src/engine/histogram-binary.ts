@@ -9,6 +9,8 @@ import {
   scaleHistogram,
 } from "./histogram-math.ts";
 
+import { trimHistogram } from "./histogram-trim.ts";
+
 export type Sample = number | NativeHistogram;
 
 export interface BinaryNotes {
@@ -29,6 +31,7 @@ export function combineHistograms(
   if (typeof a === "object" && typeof b === "number") {
     if (op === "*") return scaleHistogram(a, b);
     if (op === "/") return divideHistogram(a, b);
+    if (op === "</" || op === ">/") return trimHistogram(a, b, op === "</");
   }
   if (typeof a === "number" && typeof b === "object" && op === "*") return scaleHistogram(b, a);
   return incompatible(op, a, b, notes);

@@ -5,11 +5,12 @@
  */
 import type { NativeHistogram } from "@skopos/model";
 import { customSchema, indexed } from "./native-histogram.ts";
+import { CompensatedSum, MeanAccumulator } from "./sum.ts";
 
-type Counts = Map<number, number>;
+export type Counts = Map<number, number>;
 
 /** A histogram with its buckets by index. */
-interface OpenHistogram {
+export interface OpenHistogram {
   schema: number;
   count: number;
   sum: number;
@@ -21,7 +22,7 @@ interface OpenHistogram {
   counterReset: NativeHistogram["counterReset"];
 }
 
-function open(histogram: NativeHistogram): OpenHistogram {
+export function open(histogram: NativeHistogram): OpenHistogram {
   const { schema, count, sum, zeroThreshold, zeroCount, customValues, counterReset } = histogram;
   const positive = new Map(indexed(histogram.positiveSpans, histogram.positiveBuckets));
   const negative = new Map(indexed(histogram.negativeSpans, histogram.negativeBuckets));
@@ -39,7 +40,7 @@ function open(histogram: NativeHistogram): OpenHistogram {
 }
 
 /** Empty buckets are left out. */
-function close(histogram: OpenHistogram): NativeHistogram {
+export function close(histogram: OpenHistogram): NativeHistogram {
   const positive = spansOf(histogram.positive);
   const negative = spansOf(histogram.negative);
   const { schema, count, sum, zeroThreshold, zeroCount, customValues, counterReset } = histogram;
@@ -115,6 +116,51 @@ function combineHints(
   if (a === b) return a;
   if (a === "gauge" || b === "gauge") return "gauge";
   return a === "unknown" || b === "unknown" ? "unknown" : undefined;
+}
+
+/**
+ * The sum or mean of many histograms, every number of them accumulated like a float series of its own. Undefined when
+ * exponential and custom buckets meet.
+ */
+export function accumulateHistograms(
+  held: readonly NativeHistogram[],
+  mean: boolean,
+): Combined | undefined {
+  const opened = held.map(open);
+  const [first, ...rest] = opened;
+  if (
+    !first ||
+    rest.some(({ schema }) => (schema === customSchema) !== (first.schema === customSchema))
+  )
+    return undefined;
+  let reconciled = false;
+  // The first pass brings the first to the layout that all share, the second brings the others there.
+  for (const each of [...rest, ...rest]) if (alignLayouts(first, each)) reconciled = true;
+  const total = (pick: (each: OpenHistogram) => number): number => {
+    const acc = mean ? new MeanAccumulator() : new CompensatedSum();
+    for (const each of opened) acc.add(pick(each));
+    return acc instanceof MeanAccumulator ? acc.mean : acc.total;
+  };
+  const counts = (pick: (each: OpenHistogram) => Counts): Counts => {
+    const indexes = new Set(opened.flatMap((each) => [...pick(each).keys()]));
+    return new Map(
+      [...indexes].map((index) => [index, total((each) => pick(each).get(index) ?? 0)]),
+    );
+  };
+  const hints = new Set(held.map(({ counterReset }) => counterReset));
+  const conflictingResets = hints.has("reset") && hints.has("not-reset");
+  const [onlyHint = "unknown"] = hints;
+  const mixedHint = hints.has("gauge") ? "gauge" : "unknown";
+  const histogram = close({
+    ...first,
+    count: total(({ count }) => count),
+    sum: total(({ sum }) => sum),
+    zeroCount: total(({ zeroCount }) => zeroCount),
+    positive: counts(({ positive }) => positive),
+    negative: counts(({ negative }) => negative),
+    counterReset: hints.size === 1 ? onlyHint : mixedHint,
+  });
+  return { histogram, conflictingResets, reconciled };
 }
 
 export function scaleHistogram(histogram: NativeHistogram, factor: number): NativeHistogram {

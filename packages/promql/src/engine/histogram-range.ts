@@ -8,6 +8,7 @@ import type { Annotations } from "./annotations.ts";
 import type { Columns } from "./columns.ts";
 import { absent, float, histogram as histogramCell } from "./frame.ts";
 import {
+  accumulateHistograms,
   addHistograms,
   type Combined,
   detectReset,
@@ -153,28 +154,12 @@ function floatsOnly(context: MixedContext, window: MixedWindow, held: number): O
 function total(context: MixedContext, window: MixedWindow, held: NativeHistogram[]): Outcome {
   if (held.length === 0) return kernels[context.name]?.compute(viewOf(window));
   if (held.length < window.values.length) return warnMixed(context);
-  const sum = sumHistograms(held);
+  const sum = accumulateHistograms(held, context.name === "avg_over_time");
   if (!sum) return warnSchemas(context);
   if (sum.conflictingResets)
     warn(context, "conflicting counter resets during histogram aggregation");
   noteReconciled(context, sum, "aggregation");
-  return context.name === "sum_over_time"
-    ? sum.histogram
-    : divideHistogram(sum.histogram, held.length);
-}
-
-/** Undefined when exponential and custom buckets meet. */
-export function sumHistograms(held: readonly NativeHistogram[]): Combined | undefined {
-  const [first, ...rest] = held;
-  if (!first) return undefined;
-  let sum: Combined = { histogram: first, conflictingResets: false, reconciled: false };
-  const hints = new Set(held.map(({ counterReset }) => counterReset));
-  for (const each of rest) {
-    const next = addHistograms(sum.histogram, each);
-    if (!next) return undefined;
-    sum = { ...next, reconciled: sum.reconciled || next.reconciled };
-  }
-  return { ...sum, conflictingResets: hints.has("reset") && hints.has("not-reset") };
+  return sum.histogram;
 }
 
 function countPairs(

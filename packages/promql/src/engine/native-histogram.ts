@@ -46,7 +46,10 @@ export function* indexed(
   }
 }
 
-function boundsOf({ schema, customValues }: NativeHistogram, index: number): [number, number] {
+export function boundsOf(
+  { schema, customValues }: NativeHistogram,
+  index: number,
+): [number, number] {
   if (schema === customSchema)
     return [customValues[index - 1] ?? -Infinity, customValues[index] ?? Infinity];
   const width = 2 ** -schema;

@@ -20,10 +20,10 @@ export function vectorScalar(
   const { steps } = vector;
   const values = new Float64Array(vector.values.length);
   const present = new Uint8Array(vector.present.length);
-  if (op === "</" || op === ">/") return vector.with({ values, present, histograms: undefined });
   const filters = isComparison(op) && !bool;
+  const trims = op === "</" || op === ">/";
   for (let cell = 0; cell < values.length; cell++) {
-    if (vector.present[cell] !== float) continue;
+    if (vector.present[cell] !== float || trims) continue;
     const value = vector.values[cell] ?? NaN;
     const other = scalar[cell % steps] ?? NaN;
     const [a, b] = scalarOnLeft ? [other, value] : [value, other];
@@ -44,7 +44,7 @@ export function vectorScalar(
     putOutcome(outcome, cell, values, present, histograms);
   }
   const frame = vector.with({ values, present, histograms });
-  return filters ? frame : dropNames(frame, delayed);
+  return filters || trims ? frame : dropNames(frame, delayed);
 }
 
 export function negate(vector: Frame, delayed: boolean): Frame {

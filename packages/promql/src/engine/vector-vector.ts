@@ -224,7 +224,8 @@ class Pairing {
     const { op, bool, matching } = this.#node;
     let labels = many ?? (one ? matchingLabels(matching, withoutName(one)) : undefined);
     if (!labels) throw duplicateLabels();
-    if (!isComparison(op) || (bool && !this.#delayed)) labels = withoutName(labels);
+    const keepsName = isComparison(op) || op === "</" || op === ">/";
+    if (!keepsName || (bool && !this.#delayed)) labels = withoutName(labels);
     if (matching.card === "one-to-one") labels = matchingLabels(matching, labels);
     for (const name of matching.include) labels = labels.with(name, one?.get(name) ?? "");
     return labels;

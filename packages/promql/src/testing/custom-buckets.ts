@@ -3,7 +3,7 @@ import { LabelSet, metricNameLabel, type NativeHistogram } from "@skopos/model";
 import { customSchema } from "../engine/native-histogram.ts";
 import type { MemorySample } from "./memory-reader.ts";
 
-interface Series {
+export interface ScriptSeries {
   readonly labels: LabelSet;
   readonly samples: readonly MemorySample[];
 }
@@ -16,7 +16,7 @@ interface Parts {
 }
 
 /** One series per base name and labels without `le`. */
-export function customBucketSeries(all: readonly Series[]): Series[] {
+export function customBucketSeries(all: readonly ScriptSeries[]): ScriptSeries[] {
   const found = new Map<string, { labels: LabelSet; byTime: Map<number, Parts> }>();
   for (const { labels, samples } of all) {
     const [, base, part] = /^(.*)_(bucket|count|sum)$/.exec(labels.get(metricNameLabel)) ?? [];
