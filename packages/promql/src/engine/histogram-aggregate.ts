@@ -3,7 +3,7 @@ import { metricNameLabel, type NativeHistogram } from "@skopos/model";
 import type { AggregateNode } from "../plan/plan.ts";
 import { groupFor, membersOf } from "./aggregate.ts";
 import type { Annotations } from "./annotations.ts";
-import { absent, Frame, histogram } from "./frame.ts";
+import { absent, type Frame, histogram } from "./frame.ts";
 import { accumulateHistograms } from "./histogram-math.ts";
 
 /** Notes that an aggregation which only knows floats passed over histograms. */

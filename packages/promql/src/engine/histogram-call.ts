@@ -1,7 +1,7 @@
 /** The histogram_* functions: classic histograms, native ones, and vectors that hold both. */
 import { metricNameLabel, type NativeHistogram, type LabelSet } from "@skopos/model";
 import type { Annotations } from "./annotations.ts";
-import { absent, concatenate, float, Frame, histogram } from "./frame.ts";
+import { absent, concatenate, float, type Frame, histogram } from "./frame.ts";
 import { nativeFraction, nativeQuantile, nativeVariance } from "./histogram-statistics.ts";
 import type { HistogramCall } from "./histogram-quantile.ts";
 import { dropNames, joinEqualLabels } from "./names.ts";
@@ -83,7 +83,8 @@ export function joinKinds(classic: Frame, native: Frame, input: Frame, call: His
   const nativePresent = named.present.slice();
   classic.rawLabels.forEach((labels, s) => {
     const other = rowOf.get(labels.key);
-    for (let t = 0; other !== undefined && t < steps; t++) {
+    if (other === undefined) return;
+    for (let t = 0; t < steps; t++) {
       if (classicPresent[s * steps + t] === absent || nativePresent[other * steps + t] === absent)
         continue;
       classicPresent[s * steps + t] = absent;

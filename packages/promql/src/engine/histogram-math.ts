@@ -304,9 +304,10 @@ function shrinks(now: Counts, before: Counts): boolean {
   return [...before].some(([index, count]) => (now.get(index) ?? 0) < count);
 }
 
+const same = (x: number, y: number): boolean => x === y || (x !== x && y !== y);
+
 /** Same layout and same counts; upstream's equality, in which NaN sums are equal. */
 export function histogramsEqual(a: NativeHistogram, b: NativeHistogram): boolean {
-  const same = (x: number, y: number): boolean => x === y || (x !== x && y !== y);
   if (a.schema !== b.schema || a.zeroThreshold !== b.zeroThreshold) return false;
   if (!same(a.count, b.count) || !same(a.sum, b.sum) || !same(a.zeroCount, b.zeroCount))
     return false;

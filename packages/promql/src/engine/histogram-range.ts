@@ -210,6 +210,8 @@ function extrapolated(
   return scaleHistogram(difference, factor / perSecond);
 }
 
+const isGauge = ({ counterReset }: NativeHistogram): boolean => counterReset === "gauge";
+
 /** Last minus first, with what was lost in resets added again. */
 function histogramDifference(
   context: MixedContext,
@@ -219,7 +221,6 @@ function histogramDifference(
   const [first, second] = held;
   const last = held.at(-1);
   if (!first || !second || !last) return undefined;
-  const isGauge = ({ counterReset }: NativeHistogram): boolean => counterReset === "gauge";
   if (isCounter && held.some(isGauge))
     warn(context, `this native histogram metric is not a counter: ${nameOf(context)}`);
   let previous = isCounter && detectReset(second, first) ? emptyLike(second) : first;

@@ -1,5 +1,5 @@
 /** Classic histograms as native ones with custom buckets, for `load_with_nhcb`. */
-import { LabelSet, metricNameLabel, type NativeHistogram } from "@skopos/model";
+import { type LabelSet, metricNameLabel, type NativeHistogram } from "@skopos/model";
 import { customSchema } from "../engine/native-histogram.ts";
 import type { MemorySample } from "./memory-reader.ts";
 
