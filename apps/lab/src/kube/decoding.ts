@@ -12,10 +12,13 @@ export type FieldValidation = "Strict" | "Warn" | "Ignore";
 export type DecodingOptions = {
   fieldValidation?: FieldValidation;
   onWarning?: (text: string) => void;
+  /** The body is a part of an object (an applied configuration): required fields may be absent. */
+  partial?: boolean;
 };
 
 export function decodeObject(kind: Kind, body: JsonObject, options: DecodingOptions): JsonObject {
   const { object, findings } = decode(body, kind.schema);
+  if (options.partial === true) findings.missing.length = 0;
   if (!kind.custom) refuseMistyped(kind, body, findings);
   refuseUnknown(kind, body, findings.unknown, options);
   refuseSchema(kind, body, findings);

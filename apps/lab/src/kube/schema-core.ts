@@ -103,8 +103,12 @@ PodMetrics: apiVersion:string kind:string metadata:ObjectMeta timestamp:time win
 ContainerMetrics: name!:string usage!:{quantity}
 NodeMetrics: apiVersion:string kind:string metadata:ObjectMeta timestamp:time window:string usage:{quantity}
 CustomResourceDefinition: apiVersion:string kind:string metadata:ObjectMeta spec:any status:any
-SelfSubjectAccessReview: apiVersion:string kind:string metadata:ObjectMeta spec!:any status:any
-Eviction: apiVersion:string kind:string metadata:ObjectMeta deleteOptions:any
-DeleteOptions: apiVersion:string kind:string gracePeriodSeconds:int64 preconditions:any orphanDependents:bool propagationPolicy:string dryRun:[]string ignoreStoreReadErrorWithClusterBreakingPotential:bool
+SelfSubjectAccessReview: apiVersion:string kind:string metadata:ObjectMeta spec!:SelfSubjectAccessReviewSpec status:any
+SelfSubjectAccessReviewSpec: resourceAttributes:ResourceAttributes nonResourceAttributes:NonResourceAttributes
+ResourceAttributes: namespace:string verb:string group:string version:string resource:string subresource:string name:string fieldSelector:any labelSelector:any
+NonResourceAttributes: path:string verb:string
+Eviction: apiVersion:string kind:string metadata:ObjectMeta deleteOptions:DeleteOptions
+DeleteOptions: apiVersion:string kind:string gracePeriodSeconds:int64 preconditions:Preconditions orphanDependents:bool propagationPolicy:string dryRun:[]string ignoreStoreReadErrorWithClusterBreakingPotential:bool
+Preconditions: uid:string resourceVersion:string
 Status: apiVersion:string kind:string metadata:ListMeta status:string message:string reason:string details:any code:int32
 `;

@@ -17,7 +17,7 @@ import { applyServerSide, trackUpdate } from "./managed-fields.ts";
 import { type KubeObject, type ObjectMeta, type ObjectOf, timestamp } from "./object.ts";
 import { applyJsonPatch, applyMergePatch } from "./patch-json.ts";
 import { applyStrategicPatch } from "./patch-strategic.ts";
-import { decodeObject, type FieldValidation } from "./decoding.ts";
+import { decodeObject, type DecodingOptions, type FieldValidation } from "./decoding.ts";
 import {
   type FieldSelector,
   parseLabelSelector,
@@ -168,7 +168,14 @@ export class KubeStore {
       ]);
     }
     this.checkPreconditions(kind, previous, object.metadata);
-    return this.replace(kind, previous, this.decoded(kind, object, options), options);
+    // Of a status update nothing but the status counts, so the rest need not be whole.
+    const partial = options.subresource === "status";
+    return this.replace(
+      kind,
+      previous,
+      this.decoded(kind, object, { ...options, partial }),
+      options,
+    );
   }
 
   /** Replaces an object's status, and nothing else of it. */
@@ -277,7 +284,7 @@ export class KubeStore {
     }
   }
 
-  private decoded(kind: Kind, object: JsonObject, options: WriteOptions): KubeObject {
+  private decoded(kind: Kind, object: JsonObject, options: DecodingOptions): KubeObject {
     const known = decodeObject(kind, object, options);
     const metadata = mapAt(known, "metadata");
     if (!kind.namespaced) delete metadata["namespace"];
@@ -349,7 +356,8 @@ export class KubeStore {
     body: Json,
     options: WriteOptions,
   ): KubeObject {
-    const applied = this.decoded(kind, withIdentity(body, namespace, name), options);
+    const identified = withIdentity(body, namespace, name);
+    const applied = this.decoded(kind, identified, { ...options, partial: true });
     this.checkPreconditions(
       kind,
       previous ?? applied,
@@ -362,7 +370,7 @@ export class KubeStore {
       subresource: options.subresource ?? "",
       nowMs: this.clock.nowMs(),
     };
-    const next = applyServerSide(kind, previous, applied, context);
+    const next = this.decoded(kind, applyServerSide(kind, previous, applied, context), {});
     if (previous !== undefined)
       return this.replace(kind, previous, next, { ...options, fieldManager: "" });
     const managedFields = next.metadata.managedFields;

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { parse as parseYaml } from "yaml";
 import { messageOf } from "@skopos/model";
 import { isObject, type Json, type JsonObject } from "../json.ts";
+import { decodeProtobuf, protobufMediaType } from "../protobuf.ts";
 import { badRequest, StatusError, unsupportedMediaType } from "../status-error.ts";
 
 /** Request bodies: at most 3 MiB, as the real server takes; JSON, or YAML where the client says so. */
@@ -36,6 +37,7 @@ const yamlTypes = ["application/yaml", "application/apply-patch+yaml"];
 /** Parses a body of an accepted media type; `accepted` is what a refusal lists. */
 export function parseBody(bytes: Buffer, mediaType: string, accepted: readonly string[]): Json {
   if (!accepted.includes(mediaType)) throw unsupportedMediaType(accepted);
+  if (mediaType === protobufMediaType) return decodeProtobuf(bytes);
   const text = bytes.toString("utf8");
   try {
     if (!yamlTypes.includes(mediaType)) return JSON.parse(text) as Json;
@@ -46,10 +48,12 @@ export function parseBody(bytes: Buffer, mediaType: string, accepted: readonly s
   }
 }
 
+const objectTypes = ["application/json", "application/yaml", protobufMediaType];
+
 export function parseObject(
   bytes: Buffer,
   mediaType: string,
-  accepted: readonly string[] = ["application/json", "application/yaml"],
+  accepted: readonly string[] = objectTypes,
 ): JsonObject {
   const value = parseBody(bytes, mediaType, accepted);
   if (!isObject(value)) throw badRequest("the request body must be an object");
