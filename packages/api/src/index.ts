@@ -20,7 +20,9 @@ export {
   type ActionState,
   action,
   type AlertInstance,
+  alertInstance,
   type Criterion,
+  criterion,
   type Diagnosis,
   diagnosis,
   type Evidence,
@@ -31,6 +33,7 @@ export {
   incident,
   type IncidentSummary,
   type Runbook,
+  runbook,
   type TimelineEntry,
   timelineEntry,
 } from "./incident.ts";
@@ -41,6 +44,8 @@ export {
   type GraphEdge,
   type GraphNode,
   graph,
+  graphEdge,
+  graphNode,
   type ServiceDetail,
   type Traffic,
 } from "./mesh.ts";

@@ -35,8 +35,10 @@ export {
 } from "./kube/object.ts";
 export type { KubeTarget } from "./kube/transport.ts";
 export { milliseconds, percent } from "./topology/health.ts";
+export { destinationNode, isGateway, serviceNodes, sourceNode } from "./topology/naming.ts";
+export { isFailure } from "./topology/edges.ts";
 export { chart, type ChartRange } from "./topology/points.ts";
-export { failed, quoted, serviceQueries, windowText } from "./topology/queries.ts";
+export { anyOf, failed, quoted, serviceQueries, windowText } from "./topology/queries.ts";
 export {
   type ClusterView,
   Topology,

@@ -11,3 +11,9 @@ export {
 export { bitsOf, PlainMetricStore } from "./plain-metric-store.ts";
 export { type LogFixture, logReaderContract } from "./log-reader-contract.ts";
 export { type TraceFixture, traceReaderContract } from "./trace-reader-contract.ts";
+export {
+  type Condition,
+  MeshSimulation,
+  type MeshSimulationOptions,
+  type SimulatedService,
+} from "./mesh-simulation.ts";

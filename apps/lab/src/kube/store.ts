@@ -168,14 +168,7 @@ export class KubeStore {
       ]);
     }
     this.checkPreconditions(kind, previous, object.metadata);
-    // Of a status update nothing but the status counts, so the rest need not be whole.
-    const partial = options.subresource === "status";
-    return this.replace(
-      kind,
-      previous,
-      this.decoded(kind, object, { ...options, partial }),
-      options,
-    );
+    return this.replace(kind, previous, this.decoded(kind, object, options), options);
   }
 
   /** Replaces an object's status, and nothing else of it. */

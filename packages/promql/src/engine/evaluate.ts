@@ -1,5 +1,5 @@
 /** Walks a plan and runs its operators. Everything has been fetched; nothing here waits. */
-import { LabelSet, type NativeHistogram } from "@skopos/model";
+import { LabelSet, SkoposError } from "@skopos/model";
 import {
   type AggregateNode,
   type Grid,
@@ -10,13 +10,12 @@ import {
   type WindowNode,
 } from "../plan/plan.ts";
 import { aggregate, aggregateQuantile } from "./aggregate.ts";
-import { aggregateLimit, aggregateRatio, aggregateTop, countValues } from "./aggregate-select.ts";
+import { aggregateLimit, aggregateTop, countValues } from "./aggregate-select.ts";
 import type { Annotations } from "./annotations.ts";
 import { callFunction } from "./call.ts";
 import type { Columns } from "./columns.ts";
 import { type Sources, spanOf } from "./fetch.ts";
 import { absent, emptyFrame, float, Frame, histogram } from "./frame.ts";
-import { noteIgnoredHistograms, withHistogramSums } from "./histogram-aggregate.ts";
 import type { Budget } from "./limits.ts";
 import { checkQuantile, rangeCall } from "./range-call.ts";
 import { combine } from "./scalar-op.ts";
@@ -89,11 +88,11 @@ export class Evaluator {
         return this.#aggregate(node, grid);
       case "vector-scalar": {
         const vector = this.vector(node.vector, grid);
-        return vectorScalar(node, vector, this.scalar(node.scalar, grid), delayed, annotations);
+        return vectorScalar(node, vector, this.scalar(node.scalar, grid), delayed);
       }
       case "vector-vector": {
         const left = this.vector(node.left, grid);
-        return vectorVector(node, left, this.vector(node.right, grid), delayed, annotations);
+        return vectorVector(node, left, this.vector(node.right, grid), delayed);
       }
       case "set": {
         const left = this.vector(node.left, grid);
@@ -109,9 +108,6 @@ export class Evaluator {
   #aggregate(node: AggregateNode, grid: Grid): Frame {
     const input = this.vector(node.input, grid);
     const param = node.param ? this.scalar(node.param, grid) : new Float64Array(grid.count);
-    const { annotations } = this.#context;
-    if (input.histograms && floatAggregations.has(node.op))
-      noteIgnoredHistograms(node, annotations);
     switch (node.op) {
       case "topk":
       case "bottomk":
@@ -119,7 +115,7 @@ export class Evaluator {
       case "limitk":
         return aggregateLimit(node, input, param);
       case "limit_ratio":
-        return aggregateRatio(node, input, param, annotations);
+        throw new SkoposError("bad-query", "limit_ratio is not supported yet");
       case "count_values":
         return countValues(node, input);
       case "quantile":
@@ -128,11 +124,6 @@ export class Evaluator {
           for (const q of param) checkQuantile(q, span, this.#context.annotations);
         }
         return aggregateQuantile(node, input, param);
-      case "sum":
-      case "avg": {
-        const floats = aggregate(node, input);
-        return input.histograms ? withHistogramSums(node, input, floats, annotations) : floats;
-      }
       default:
         return aggregate(node, input);
     }
@@ -169,17 +160,6 @@ export class Evaluator {
     }
   }
 }
-
-/** Aggregations that pass over histograms. */
-const floatAggregations: ReadonlySet<string> = new Set([
-  "min",
-  "max",
-  "stddev",
-  "stdvar",
-  "quantile",
-  "topk",
-  "bottomk",
-]);
 
 /** scalar(): the value where exactly one series has a float, else NaN. */
 function onlyValues(frame: Frame): Float64Array {
@@ -218,11 +198,6 @@ function repeat(frame: Frame, count: number): Frame {
   });
 }
 
-/** A subquery may pass over the samples between which a counter reset was or was not: its hints say nothing. */
-function unhinted(held: NativeHistogram): NativeHistogram {
-  return held.counterReset === "gauge" ? held : { ...held, counterReset: "unknown" };
-}
-
 /** A frame as samples at the steps of its grid; series without holes share one time column. */
 function columnsOfFrame(frame: Frame, grid: Grid): Columns {
   const { steps } = frame;
@@ -244,7 +219,7 @@ function columnsOfFrame(frame: Frame, grid: Grid): Columns {
       own[count] = all[t] ?? NaN;
       values[start + count] = frame.values[start + t] ?? NaN;
       const held = what === histogram ? frame.histograms?.get(start + t) : undefined;
-      if (held) histograms.set(start + count, unhinted(held));
+      if (held) histograms.set(start + count, held);
       count += 1;
     }
     base[s] = start;

@@ -3,8 +3,7 @@
  * Source: Prometheus documentation, "Unit testing for rules", series notation.
  */
 import { LabelSet, metricNameLabel, type NativeHistogram, SkoposError } from "@skopos/model";
-import { addHistograms } from "../engine/histogram-math.ts";
-import { customSchema } from "../engine/native-histogram.ts";
+import { addHistograms, customSchema, scaleHistogram } from "../engine/native-histogram.ts";
 import { parse } from "../syntax/index.ts";
 
 export type NotedValue =
@@ -111,10 +110,10 @@ function pushHistograms(token: string, values: NotedValue[]): void {
   if (!match) throw new SkoposError("bad-script", `not a histogram: ${token}`);
   let histogram = parseHistogram(match[1] ?? "");
   const change = match[3] === undefined ? undefined : parseHistogram(match[3]);
-  const sign = match[2] === "-" ? -1 : 1;
+  const signed = change && match[2] === "-" ? scaleHistogram(change, -1) : change;
   repeat(values, match[4] === undefined ? 1 : Number(match[4]) + 1, (i) => {
-    const next = i > 0 && change ? addHistograms(histogram, change, sign) : undefined;
-    if (next) histogram = { ...next.histogram, counterReset: histogram.counterReset };
+    if (i > 0 && signed)
+      histogram = { ...addHistograms(histogram, signed), counterReset: histogram.counterReset };
     return { kind: "histogram", histogram };
   });
 }

@@ -61,8 +61,8 @@ beforeAll(async () => {
     clock: systemClock,
     log: silent,
     signal: stop.signal,
-    onProgress: ({ carriedThrough }) => {
-      carried = carriedThrough;
+    onProgress: ({ position }) => {
+      carried = position;
     },
   });
 });

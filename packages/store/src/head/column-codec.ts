@@ -207,45 +207,38 @@ function readWord(bytes: Uint8Array, at: number): number {
   );
 }
 
-/** Reads `count` integers, scaled, to `out[to…]`. */
-function readIntegers(
-  bytes: Uint8Array,
-  start: number,
-  count: number,
-  head: number,
-  out: Float64Array,
-  to: number,
-): void {
+/** Reads `count` integers to `values`, scaled. `end` bounds a read of nonsense. */
+function readIntegers(bytes: Uint8Array, start: number, count: number, head: number): void {
   const scale = scales[head & 7] ?? 1;
   const ofDeltas = (head & deltaOfDeltaBit) !== 0;
   let at = start;
   let value = 0;
   let delta = 0;
+  let zeros = 0;
   for (let i = 0; i < count; i++) {
-    let byte = u8(bytes, at++);
-    if (byte === 0) {
-      // A run: the difference of order one or two stays zero.
-      const end = Math.min(count, i + 1 + u8(bytes, at++));
-      for (; i < end; i++) {
-        if (ofDeltas) value += delta;
-        out[to + i] = value / scale;
-      }
-      i--;
-      continue;
-    }
-    let coded = byte & 127;
-    for (let factor = 128; byte >= 128 && factor < 2 ** 56; factor *= 128) {
-      byte = u8(bytes, at++);
-      coded += (byte & 127) * factor;
-    }
-    const difference = coded % 2 === 0 ? coded / 2 : -(coded + 1) / 2;
-    if (!ofDeltas) value += difference;
-    else if (i === 0) value = difference;
+    let coded = 0;
+    if (zeros > 0) zeros--;
     else {
-      delta += difference;
+      let byte = u8(bytes, at++);
+      if (byte === 0) zeros = u8(bytes, at++);
+      else {
+        let factor = 1;
+        coded = byte & 127;
+        while (byte >= 128 && factor < 2 ** 53) {
+          byte = u8(bytes, at++);
+          factor *= 128;
+          coded += (byte & 127) * factor;
+        }
+        coded = coded % 2 === 0 ? coded / 2 : -(coded + 1) / 2;
+      }
+    }
+    if (!ofDeltas) value += coded;
+    else if (i === 0) value = coded;
+    else {
+      delta += coded;
       value += delta;
     }
-    out[to + i] = value / scale;
+    values[i] = value / scale;
   }
 }
 
@@ -268,12 +261,6 @@ function readXor(bytes: Uint8Array, start: number, count: number): void {
   }
 }
 
-/** A buffer of doubles, and the words of the same buffer. */
-export interface Doubles {
-  readonly values: Float64Array;
-  readonly words: Uint32Array;
-}
-
 /**
  * Decodes the column at `bytes[start, end)` to rows `skip` to `skip + take` of its window, as doubles `to…` of `out`.
  * Returns how many of them are samples. Nonsense in, nonsense out, within bounds.
@@ -283,14 +270,13 @@ export function decodeColumn(
   start: number,
   end: number,
   rows: number,
-  out: Doubles,
+  out: Uint32Array,
   to: number,
   skip: number,
   take: number,
 ): number {
-  const { words } = out;
   if (end <= start) {
-    for (let i = 0; i < take; i++) writeAbsent(words, to + i);
+    for (let i = 0; i < take; i++) writeAbsent(out, to + i);
     return 0;
   }
   const head = u8(bytes, start);
@@ -305,15 +291,10 @@ export function decodeColumn(
     stale = readWord(bytes, at);
     at += 4;
   }
-  const special = bitCount(absent | stale);
-  const count = Math.max(0, Math.min(rows, windowRows) - special);
+  const count = Math.max(0, Math.min(rows, windowRows) - bitCount(absent | stale));
   if ((head & 7) === xorMode) readXor(bytes, at, count);
-  else if (count === take && special === 0) {
-    // All rows, and none of them special: no detour.
-    readIntegers(bytes, at, count, head, out.values, to);
-    return count;
-  } else readIntegers(bytes, at, count, head, values, 0);
-  return place(absent, stale, words, to, skip, take);
+  else readIntegers(bytes, at, count, head);
+  return place(absent, stale, out, to, skip, take);
 }
 
 /** Spreads the decoded values over their rows, with the markers between them. */

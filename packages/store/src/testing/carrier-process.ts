@@ -15,5 +15,5 @@ await runCarrier({
   log: { info: () => {}, warn: () => {}, error: () => {} },
   signal: new AbortController().signal,
   batchBytesMax: 20_000,
-  onProgress: ({ carriedThrough }) => tell(String(carriedThrough)),
+  onProgress: ({ position }) => tell(String(position)),
 });
