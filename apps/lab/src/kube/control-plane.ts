@@ -7,6 +7,7 @@ import { startPodDeletionEvents } from "./controllers/pod-deletion.ts";
 import type { ControllerContext } from "./controllers/reconciler.ts";
 import { startReplicaSetController } from "./controllers/replica-set.ts";
 import { startScheduler } from "./controllers/scheduler.ts";
+import { createCustomDefinitions } from "./custom-definitions.ts";
 import { EventRecorder } from "./events.ts";
 import { timestamp } from "./object.ts";
 import type { KubeStore } from "./store.ts";
@@ -42,6 +43,7 @@ export function startControlPlane(
     store.create({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
   }
   createApiService(store);
+  createCustomDefinitions(store);
   createNode(store, clock, node);
   const stops = [
     startNamespaceController(context),

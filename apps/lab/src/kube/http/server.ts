@@ -79,7 +79,7 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const { store, clock, nodeAgent } = options;
-  const url = new URL(request.url ?? "/", "http://kubernetes.invalid");
+  const url = urlOf(request);
   const exchange: Exchange = { request, response, url, store, clock, nodeAgent, warnings: [] };
   try {
     guard(options, request);
@@ -97,6 +97,12 @@ async function answer(
     if (!request.complete) response.setHeader("connection", "close");
     sendJson(exchange, status.httpStatus, status.toStatus());
   }
+}
+
+/** The path and query asked for; what is no URL asks for nothing there is. */
+function urlOf({ url = "/" }: IncomingMessage): URL {
+  const base = "http://kubernetes.invalid";
+  return URL.canParse(url, base) ? new URL(url, base) : new URL("/not-a-path", base);
 }
 
 function statusOf(error: unknown): StatusError {

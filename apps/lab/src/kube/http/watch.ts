@@ -39,6 +39,7 @@ export function watchObjects(exchange: Exchange, target: Target): void {
     if (!response.writableEnded) response.end();
   };
   const onChange = (change: Change) => {
+    if (response.writableEnded) return;
     const event = selected(change, (object) => passes(filter, object));
     if (event !== undefined) send(event.type, event.object);
     if (response.writableLength > unreadBytesMax) end();
