@@ -9,7 +9,7 @@ import { type FieldError, invalidValue } from "./status-error.ts";
 export type AllocationContext = {
   /** "10.96.0.0/16": where cluster addresses are taken from. */
   serviceCidr: string;
-  services: () => KubeObject[];
+  services: () => readonly KubeObject[];
 };
 
 export function admitPod(object: JsonObject): void {

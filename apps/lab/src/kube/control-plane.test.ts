@@ -104,7 +104,7 @@ describe("control plane", () => {
     expect(images()).toEqual(["cart:1", "cart:1", "cart:1"]);
   });
 
-  it("stops a rollout whose new pods never become ready, and keeps serving", async () => {
+  it("stops a rollout whose new pods never become ready, keeps serving, and takes it back", async () => {
     api.store.create(deployment());
     await until(isRolledOut);
     api.store.update(deployment("cart:broken"));
@@ -114,6 +114,10 @@ describe("control plane", () => {
     expect(state?.status.conditions?.find((each) => each.type === "Available")?.status).toBe(
       "True",
     );
+    api.store.update(deployment("cart:1"));
+    const undone = await until(isRolledOut);
+    expect(images()).toEqual(["cart:1", "cart:1", "cart:1"]);
+    expect(undone.metadata.annotations?.["deployment.kubernetes.io/revision"]).toBe("3");
   });
 
   it("replaces all pods at once when the strategy is Recreate", async () => {

@@ -1,4 +1,5 @@
 import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -36,6 +37,7 @@ let api: KubeApi;
 let directory: string;
 let base: string[];
 let binary: string;
+let node: TestNode;
 let detach: () => void;
 const failures: string[] = [];
 
@@ -97,7 +99,7 @@ spec:
 beforeAll(async () => {
   binary = findKubectl();
   directory = mkdtempSync(join(tmpdir(), "skopos-kubectl-"));
-  const node = new TestNode();
+  node = new TestNode();
   api = createKubeApi({ clock: systemClock, nodeAgent: node, log: (text) => failures.push(text) });
   detach = node.attach(api);
   const { url } = await api.listen(0, "127.0.0.1");
@@ -180,6 +182,25 @@ describe("kubectl reads", () => {
     );
     const unknown = await run("get", "widgets");
     expect(unknown.stderr).toContain(`the server doesn't have a resource type "widgets"`);
+  });
+
+  it("follows logs until the reader leaves", async () => {
+    const follow = spawn(binary, [...base, "logs", "deploy/cart", "-f"], {
+      env: { ...process.env, KUBECONFIG: "/dev/null" },
+    });
+    try {
+      const lines = createInterface({ input: follow.stdout })[Symbol.asyncIterator]();
+      for (const line of ["app is listening", "request 1", "request 2"]) {
+        expect((await lines.next()).value).toBe(line);
+      }
+      node.output.emit("line", "request 3");
+      expect((await lines.next()).value).toBe("request 3");
+      const left = once(node.output, "unfollowed");
+      follow.kill("SIGKILL");
+      await left;
+    } finally {
+      follow.kill("SIGKILL");
+    }
   });
 
   it("follows changes with get --watch", async () => {

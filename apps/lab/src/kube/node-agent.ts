@@ -14,6 +14,8 @@ export type LogOptions = {
   previous?: boolean;
   /** Each line begins with its RFC 3339 time and a space. */
   timestamps?: boolean;
+  /** Aborted when the reader leaves: whoever follows must stop waiting for a next line. */
+  signal?: AbortSignal;
 };
 
 export type ContainerUsage = {

@@ -33,6 +33,8 @@ export const defaultStorageLimits: StorageLimits = {
 
 type Shelf = {
   objects: Map<string, KubeObject>;
+  /** The objects in key order, until the next change. */
+  sorted: KubeObject[] | undefined;
   history: Change[];
   /** Changes up to this revision are forgotten. */
   forgotten: number;
@@ -65,10 +67,12 @@ export class Storage {
   }
 
   /** All objects of a kind, ordered by namespace and name. */
-  all(kind: string): KubeObject[] {
-    return [...this.shelf(kind).objects]
+  all(kind: string): readonly KubeObject[] {
+    const shelf = this.shelf(kind);
+    shelf.sorted ??= [...shelf.objects]
       .sort(([left], [right]) => (left < right ? -1 : 1))
       .map(([, object]) => object);
+    return shelf.sorted;
   }
 
   /** Stores a new state of an object and returns it with its resourceVersion, frozen. */
@@ -122,13 +126,14 @@ export class Storage {
   private shelf(kind: string): Shelf {
     const present = this.shelves.get(kind);
     if (present !== undefined) return present;
-    const made: Shelf = { objects: new Map(), history: [], forgotten: 0 };
+    const made: Shelf = { objects: new Map(), sorted: undefined, history: [], forgotten: 0 };
     this.shelves.set(kind, made);
     return made;
   }
 
   private record(kind: string, change: Change): void {
     const shelf = this.shelf(kind);
+    shelf.sorted = undefined;
     shelf.history.push(change);
     if (shelf.history.length > this.limits.historyMax * 1.25) {
       const gone = shelf.history.splice(0, shelf.history.length - this.limits.historyMax);

@@ -151,9 +151,6 @@ export class KubeStore {
     this.prepareCreate(kind, next);
     const { namespace, name } = next.metadata;
     this.requireNamespace(kind, namespace, name);
-    if (this.storage.get(kind.kind, storageKey(namespace, name)) !== undefined) {
-      throw alreadyExists(kind, name);
-    }
     return this.write(kind, undefined, next, options);
   }
 
@@ -383,7 +380,11 @@ export class KubeStore {
     applyDefaults(kind.kind, next);
     const errors = this.admit(kind, previous, next);
     errors.push(...validate(kind, next, previous));
-    if (errors.length > 0) throw invalid(kind, next.metadata.name, errors);
+    const { namespace, name } = next.metadata;
+    if (errors.length > 0) throw invalid(kind, name, errors);
+    if (previous === undefined && this.storage.get(kind.kind, storageKey(namespace, name))) {
+      throw alreadyExists(kind, name);
+    }
     if (previous !== undefined && options.subresource !== "status") {
       bumpGeneration(kind, previous, next);
     }

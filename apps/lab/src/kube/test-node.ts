@@ -1,3 +1,4 @@
+import { EventEmitter, on } from "node:events";
 import { systemClock } from "@skopos/model";
 import type { KubeApi } from "./api.ts";
 import type { ContainerUsage, LogOptions, NodeAgent } from "./node-agent.ts";
@@ -9,7 +10,8 @@ import { type Pod, timestamp } from "./object.ts";
  */
 export class TestNode implements NodeAgent {
   private nextAddress = 2;
-  private readonly lines = new Map<string, string[]>();
+  /** Emits "line" to all who follow, and "unfollowed" when one of them has stopped. */
+  readonly output = new EventEmitter();
   private api: KubeApi | undefined;
 
   /** Begins to serve the pods of `api`; returns how to stop. */
@@ -24,9 +26,25 @@ export class TestNode implements NodeAgent {
     });
   }
 
-  logs(_namespace: string, pod: string, container: string, options: LogOptions): string[] {
-    const all = this.lines.get(pod) ?? [`${container} is listening`, "request 1", "request 2"];
-    return options.tailLines === undefined ? all : all.slice(-options.tailLines);
+  logs(
+    _namespace: string,
+    _pod: string,
+    container: string,
+    options: LogOptions,
+  ): AsyncIterable<string> | string[] {
+    const all = [`${container} is listening`, "request 1", "request 2"];
+    const present = options.tailLines === undefined ? all : all.slice(-options.tailLines);
+    return options.follow === true ? this.follow(present, options.signal) : present;
+  }
+
+  private async *follow(present: string[], signal: AbortSignal | undefined): AsyncIterable<string> {
+    yield* present;
+    try {
+      const written = on(this.output, "line", signal === undefined ? {} : { signal });
+      for await (const [line] of written) yield String(line);
+    } finally {
+      this.output.emit("unfollowed");
+    }
   }
 
   usage(): ContainerUsage[] {

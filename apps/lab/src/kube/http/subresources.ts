@@ -86,7 +86,7 @@ async function wantedScale(exchange: Exchange, current: JsonObject): Promise<Jso
   throw badRequest("the patch does not leave an object");
 }
 
-/** Evicts a pod: a deletion that budgets may veto. */
+/** Evicts a pod: a deletion under another name, since disruption budgets are only stored here. */
 export async function answerEviction(
   exchange: Exchange,
   target: Target,
@@ -135,10 +135,18 @@ export async function answerLog(exchange: Exchange, target: Target, name: string
   if (nodeAgent === undefined) {
     throw new StatusError(503, "ServiceUnavailable", "no node agent is connected");
   }
-  const lines = nodeAgent.logs(target.namespace ?? "", name, container, logOptionsOf(exchange));
+  const left = new AbortController();
+  response.on("close", () => left.abort());
+  const options = { ...logOptionsOf(exchange), signal: left.signal };
+  const lines = nodeAgent.logs(target.namespace ?? "", name, container, options);
   response.writeHead(200, { "content-type": "text/plain", "cache-control": "no-cache, private" });
   response.flushHeaders();
-  await stream(exchange, lines, integer(url.searchParams, "limitBytes") ?? Infinity);
+  try {
+    await stream(exchange, lines, integer(url.searchParams, "limitBytes") ?? Infinity);
+  } catch (error) {
+    // A source may end its wait with an error when the reader leaves; nobody is there to be told.
+    if (!left.signal.aborted) throw error;
+  }
 }
 
 function logOptionsOf({ url, clock }: Exchange): LogOptions {
@@ -177,6 +185,7 @@ async function stream(
     sent += text.length;
     if (!response.write(text)) await Promise.race([once(response, "drain"), gone]);
   }
-  await iterator.return?.(undefined);
   response.end();
+  // Not awaited: a generator that waits for its next line answers only then. Nor is its last word: nobody reads on.
+  void Promise.resolve(iterator.return?.(undefined)).catch(() => undefined);
 }
