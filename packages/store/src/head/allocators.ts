@@ -63,7 +63,7 @@ const strides: readonly number[] = (() => {
 })();
 
 /** Units of eight bytes: the times, then the rows. */
-export function openUnits(stride: number): number {
+function openUnits(stride: number): number {
   return windowRows * (1 + stride);
 }
 

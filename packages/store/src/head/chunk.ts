@@ -20,7 +20,7 @@ import { type Arena, familyColumnsMax, type Segment, segmentMask, windowRows } f
 
 const timesWord = 12;
 const wideFlag = 256;
-export const chunkWord = {
+const chunkWord = {
   size: 0,
   family: 1,
   next: 2,

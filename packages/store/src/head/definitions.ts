@@ -13,12 +13,16 @@
  * The writer publishes its length after the bytes. When much of it is dead the writer starts over in the other buffer
  * (`logSequence` goes odd, then even) and every view rebuilds its index.
  */
+import { SkoposError } from "@skopos/model";
 import type { DefinitionSink } from "./label-index.ts";
 import { endOfList, LabelIndex } from "./label-index.ts";
 import { GrowingColumn } from "./cells.ts";
 import { controlWord, type HeadShare, writeLog } from "./memory.ts";
 
 const op = { symbol: 1, base: 2, series: 3, member: 4, family: 5, forget: 6, leave: 7 } as const;
+
+/** Some seconds: a writer that rewrites the log for longer has died inside. */
+const spinsMax = 1_000_000_000;
 
 /** Where the samples of series are: per series a linked list of (family, column). */
 export class Members {
@@ -216,9 +220,9 @@ export class FoldedDefinitions {
     );
   }
 
-  /** Folds what is new. The catalog returned is changed by the next call. */
+  /** Folds what is new. The catalog returned is changed by the next call. Throws `unavailable`. */
   catalog(): Catalog {
-    for (;;) {
+    for (let i = 0; i < spinsMax; i++) {
       const sequence = Atomics.load(this.#control, controlWord.logSequence);
       if (sequence % 2 !== 0) continue; // the writer is rewriting the log
       if (sequence !== this.#sequence) {
@@ -239,6 +243,10 @@ export class FoldedDefinitions {
       this.#folded = length;
       return this.#catalog;
     }
+    throw new SkoposError(
+      "unavailable",
+      "the metrics head has been renaming its series for too long",
+    );
   }
 
   #fold(bytes: Uint8Array): void {

@@ -39,6 +39,8 @@ export interface CatalogSource {
 const attemptsMax = 100;
 /** After so many attempts, rows without the newest series are better than no answer. */
 const strictAttempts = 20;
+/** About a second: a writer that holds a group for longer has died inside. */
+const spinsMax = 100_000_000;
 /** Holes a result may have for each sample it may have, before it is refused as too large. */
 const holesPerSample = 8;
 
@@ -134,10 +136,11 @@ export class HeadReader implements MetricReader {
   }
 
   #stableSequence(group: number): number {
-    for (;;) {
+    for (let i = 0; i < spinsMax; i++) {
       const sequence = Atomics.load(this.#groups, group * groupWords + groupWord.sequence);
       if ((sequence & 1) === 0) return sequence;
     }
+    throw unreadable();
   }
 
   #unchanged(group: GroupRequest): boolean {

@@ -46,7 +46,7 @@ export interface HeadOptions {
   readonly definitionBytesMax: number;
 }
 
-export const headDefaults: HeadOptions = {
+const headDefaults: HeadOptions = {
   outOfOrderMs: 600_000,
   seriesMax: 1_500_000,
   groupSeriesMax: 200_000,

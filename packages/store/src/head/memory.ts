@@ -33,7 +33,7 @@ export const windowRows = 32;
 export const familyColumnsMax = 4096;
 
 export const controlWord = { format: 0, logSequence: 1, logLength: 2, logInUse: 3 } as const;
-export const controlWords = 16;
+const controlWords = 16;
 export const formatVersion = 1;
 
 export const groupWords = 4;

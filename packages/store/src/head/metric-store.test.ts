@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type Clock, LabelSet, SkoposError, staleNaN, systemClock, writeNaN } from "@skopos/model";
-import { samplesOf } from "@skopos/testkit";
+import { FakeClock, samplesOf } from "@skopos/testkit";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { JournalReader } from "../journal/journal-reader.ts";
@@ -178,6 +178,25 @@ test("a damaged snapshot is told apart and the journal replayed whole", async ()
     expect(await contentOf(again.store)).toEqual(before);
     await again.close();
   }
+});
+
+test("what is older than the retention goes, group after group, while the clock runs on", async () => {
+  const timers = new FakeClock(2_000_000);
+  let ticks = 0;
+  const clock: Clock = {
+    nowMs: () => timers.nowMs() + ticks++,
+    monotonicMs: () => timers.monotonicMs(),
+    after: (delayMs, task) => timers.after(delayMs, task),
+  };
+  const opened = await openStore(dir, { clock, retentionMs: 500_000 });
+  for (let group = 0; group < 300; group++)
+    for (let i = 0; i < 33; i++) append(opened.store, `g${group}`, 1_600_000 + i, [["a", i]]);
+  expect(opened.store.stats().chunks).toBe(300);
+  await timers.advance(95_000);
+  expect(opened.store.stats().chunks).toBe(300);
+  await timers.advance(40_000);
+  expect(opened.store.stats()).toMatchObject({ chunks: 0, groups: 300, oldestMs: 1_600_032 });
+  await opened.close();
 });
 
 test("a full disk is told to who asks, and memory has the sample all the same", async () => {

@@ -221,13 +221,15 @@ export class MetricStore implements SampleSink {
   }
 
   #dropLater(): void {
-    this.#cancelDrop = this.#clock.after(dropEveryMs, () => this.#drop());
+    this.#cancelDrop = this.#clock.after(dropEveryMs, () =>
+      this.#drop(this.#clock.nowMs() - this.#retentionMs),
+    );
   }
 
-  #drop(): void {
-    const done = this.#head.dropBefore(this.#clock.nowMs() - this.#retentionMs);
-    if (done) this.#dropLater();
-    else this.#cancelDrop = this.#clock.after(0, () => this.#drop());
+  /** The time stays the same from step to step; a later one would begin anew. */
+  #drop(beforeMs: number): void {
+    if (this.#head.dropBefore(beforeMs)) this.#dropLater();
+    else this.#cancelDrop = this.#clock.after(0, () => this.#drop(beforeMs));
   }
 
   /** Stops the clock's work and waits for a checkpoint under way. The journal stays open. */
