@@ -3,8 +3,10 @@ import { LabelSet, SkoposError } from "@skopos/model";
 import type { AggregateNode } from "../plan/plan.ts";
 import { hasInvalidBytes, quote } from "../syntax/format.ts";
 import { groupFor, membersOf } from "./aggregate.ts";
+import type { Annotations } from "./annotations.ts";
 import { absent, float, Frame } from "./frame.ts";
 import { Grouper } from "./grouping.ts";
+import { histogramText } from "./histogram-statistics.ts";
 import { formatFixed } from "./value-text.ts";
 
 /** `k` per step; it is checked even where there is nothing to choose from. */
@@ -96,6 +98,47 @@ export function aggregateLimit(node: AggregateNode, input: Frame, k: Float64Arra
   return input.with({ present });
 }
 
+/**
+ * A share of the series, chosen by a hash of their labels: r ≥ 0 takes those below r, r < 0 those from 1 + r on, so that r and
+ * r − 1 complement each other.
+ */
+export function aggregateRatio(
+  node: AggregateNode,
+  input: Frame,
+  ratio: Float64Array,
+  annotations: Annotations,
+): Frame {
+  const span = node.param?.span ?? node.span;
+  for (const value of ratio) {
+    if (Number.isNaN(value)) throw new SkoposError("execution", "Ratio value is NaN");
+    if (Math.abs(value) <= 1) continue;
+    annotations.warn(
+      span,
+      `ratio value should be between -1 and 1, got ${value}, capping to ${Math.sign(value)}`,
+    );
+  }
+  const { steps } = input;
+  const present = new Uint8Array(input.present.length);
+  input.labels.forEach((labels, s) => {
+    const place = hashFraction(labels.key);
+    for (let t = 0; t < steps; t++) {
+      const wanted = Math.max(-1, Math.min(1, ratio[t] ?? 0));
+      const taken = wanted >= 0 ? place < wanted : place >= 1 + wanted;
+      if (taken) present[s * steps + t] = input.present[s * steps + t] ?? absent;
+    }
+  });
+  return input.with({ present });
+}
+
+/** FNV-1a, finished with MurmurHash3's mix because similar texts differ in few bits; as a fraction of 1. */
+function hashFraction(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
+}
+
 /** One series per group and distinct value; `node.paramText` is the label that takes the value. */
 export function countValues(node: AggregateNode, input: Frame): Frame {
   const label = node.paramText;
@@ -111,8 +154,9 @@ export function countValues(node: AggregateNode, input: Frame): Frame {
     const rowOfValue = new Map<string, number>();
     for (let t = 0; t < steps; t++) {
       const cell = s * steps + t;
-      if (input.present[cell] !== float) continue;
-      const text = formatFixed(input.values[cell] ?? NaN);
+      if (input.present[cell] === absent) continue;
+      const held = input.histograms?.get(cell);
+      const text = held ? histogramText(held) : formatFixed(input.values[cell] ?? NaN);
       let row = rowOfValue.get(text);
       if (row === undefined) {
         const set = (input.labels[s] ?? LabelSet.empty).with(label, text);

@@ -3,11 +3,18 @@ import { LabelSet, type Matcher, metricNameLabel, SkoposError } from "@skopos/mo
 import type { CallNode, Grid } from "../plan/plan.ts";
 import { compareNanLast, reorder } from "./aggregate-select.ts";
 import type { Annotations } from "./annotations.ts";
-import { absent, float, Frame } from "./frame.ts";
-import { histogramFraction, histogramQuantile, histogramQuantiles } from "./histogram-quantile.ts";
+import {
+  histogramValues,
+  joinKinds,
+  mapHistogramCells,
+  nativeFractions,
+  nativeQuantiles,
+} from "./histogram-call.ts";
+import { absent, concatenate, float, Frame } from "./frame.ts";
+import { histogramFraction, histogramQuantile, openMetricsNumber } from "./histogram-quantile.ts";
 import { labelJoin, labelReplace } from "./label-functions.ts";
 import { dateFunctions, mathFunctions, round } from "./math.ts";
-import { dropNames } from "./names.ts";
+import { dropNames, duplicateLabels } from "./names.ts";
 import { checkQuantile } from "./range-call.ts";
 
 export interface CallContext {
@@ -31,6 +38,8 @@ export function callFunction(
       mapFloats(input, (value) => datePart(value, date)),
       delayed,
     );
+  const ofHistogram = histogramValues[node.name];
+  if (ofHistogram) return dropNames(mapHistogramCells(input, ofHistogram), delayed);
   switch (node.name) {
     case "round":
     case "clamp":
@@ -42,7 +51,7 @@ export function callFunction(
     case "timestamp-of-sample":
       return dropNames(input, delayed);
     case "absent":
-      return absentFrame(node.absentMatchers, input);
+      return absentFrame(node.matchers, input);
     case "label_replace":
       return labelReplace(input, node.strings);
     case "label_join":
@@ -73,13 +82,40 @@ function histogramFunction(
 ): Frame {
   const call = { span: node.inputs[0]?.span ?? node.span, annotations, delayed };
   const [first = new Float64Array(0), second = new Float64Array(0)] = scalars;
-  if (node.name === "histogram_fraction") return histogramFraction(input, first, second, call);
-  scalars.forEach((column, i) => {
-    const span = node.scalars[i]?.span ?? node.span;
-    for (const q of column) checkQuantile(q, span, annotations);
+  if (node.name === "histogram_fraction") {
+    const classic = histogramFraction(input, first, second, call);
+    if (!input.histograms) return classic;
+    return joinKinds(classic, nativeFractions(input, first, second, call), input, call);
+  }
+  node.scalars.forEach(({ span }, i) => {
+    for (const q of scalars[i] ?? []) checkQuantile(q, span, annotations);
   });
-  if (node.name === "histogram_quantile") return histogramQuantile(input, first, call);
-  return histogramQuantiles(input, scalars, node.strings[0] ?? "", call);
+  const quantileFrame = (q: Float64Array): Frame => {
+    const classic = histogramQuantile(input, q, call);
+    if (!input.histograms) return classic;
+    return joinKinds(classic, nativeQuantiles(input, q, call), input, call);
+  };
+  if (node.name === "histogram_quantile") return quantileFrame(first);
+  return labelledQuantiles(scalars, node.strings[0] ?? "", input.steps, quantileFrame);
+}
+
+/** One series per quantile, which `label` names. */
+function labelledQuantiles(
+  quantiles: readonly Float64Array[],
+  label: string,
+  steps: number,
+  quantileFrame: (q: Float64Array) => Frame,
+): Frame {
+  const frames = quantiles.map((q) => {
+    const text = openMetricsNumber(q[0] ?? NaN);
+    const frame = quantileFrame(q);
+    const labels = frame.labels.map((set) => set.with(label, text));
+    const { values, present, dropName } = frame;
+    return new Frame({ labels, steps, values, present, dropName });
+  });
+  const joined = concatenate(frames, steps);
+  if (new Set(joined.labels.map(({ key }) => key)).size < joined.series) throw duplicateLabels();
+  return joined;
 }
 
 function mapFloats(input: Frame, compute: (value: number, t: number) => number): Frame {

@@ -1,7 +1,8 @@
 /** Walks a plan and runs its operators. Everything has been fetched; nothing here waits. */
-import { LabelSet, SkoposError } from "@skopos/model";
+import { LabelSet, type NativeHistogram, SkoposError } from "@skopos/model";
 import {
   type AggregateNode,
+  type CallNode,
   type Grid,
   type PlanNode,
   type ScalarNode,
@@ -10,12 +11,14 @@ import {
   type WindowNode,
 } from "../plan/plan.ts";
 import { aggregate, aggregateQuantile } from "./aggregate.ts";
-import { aggregateLimit, aggregateTop, countValues } from "./aggregate-select.ts";
+import { aggregateLimit, aggregateRatio, aggregateTop, countValues } from "./aggregate-select.ts";
 import type { Annotations } from "./annotations.ts";
 import { callFunction } from "./call.ts";
 import type { Columns } from "./columns.ts";
 import { type Sources, spanOf } from "./fetch.ts";
 import { absent, emptyFrame, float, Frame, histogram } from "./frame.ts";
+import { noteIgnoredHistograms, withHistogramSums } from "./histogram-aggregate.ts";
+import { addInfoLabels } from "./info.ts";
 import type { Budget } from "./limits.ts";
 import { checkQuantile, rangeCall } from "./range-call.ts";
 import { combine } from "./scalar-op.ts";
@@ -76,6 +79,7 @@ export class Evaluator {
       }
       case "call": {
         const input = node.inputs[0] ? this.vector(node.inputs[0], grid) : emptyFrame(grid.count);
+        if (node.name === "info") return this.#info(node, input, grid);
         const scalars = node.scalars.map((scalar) => this.scalar(scalar, grid));
         return callFunction(node, input, scalars, { grid, annotations, delayed });
       }
@@ -88,11 +92,11 @@ export class Evaluator {
         return this.#aggregate(node, grid);
       case "vector-scalar": {
         const vector = this.vector(node.vector, grid);
-        return vectorScalar(node, vector, this.scalar(node.scalar, grid), delayed);
+        return vectorScalar(node, vector, this.scalar(node.scalar, grid), delayed, annotations);
       }
       case "vector-vector": {
         const left = this.vector(node.left, grid);
-        return vectorVector(node, left, this.vector(node.right, grid), delayed);
+        return vectorVector(node, left, this.vector(node.right, grid), delayed, annotations, poll);
       }
       case "set": {
         const left = this.vector(node.left, grid);
@@ -105,9 +109,21 @@ export class Evaluator {
     }
   }
 
+  #info(node: CallNode, base: Frame, grid: Grid): Frame {
+    const select = node.inputs[1];
+    if (select?.kind !== "select") return base;
+    const span = spanOf(select.reference, grid, this.#context.lookbackMs);
+    if (this.#context.sources.columns(select.matchers, span).histograms)
+      throw new SkoposError("execution", "info series must be floats, got histograms");
+    return addInfoLabels(base, this.vector(select, grid), node.matchers);
+  }
+
   #aggregate(node: AggregateNode, grid: Grid): Frame {
     const input = this.vector(node.input, grid);
     const param = node.param ? this.scalar(node.param, grid) : new Float64Array(grid.count);
+    const { annotations } = this.#context;
+    if (input.histograms && floatAggregations.has(node.op))
+      noteIgnoredHistograms(node, annotations);
     switch (node.op) {
       case "topk":
       case "bottomk":
@@ -115,7 +131,7 @@ export class Evaluator {
       case "limitk":
         return aggregateLimit(node, input, param);
       case "limit_ratio":
-        throw new SkoposError("bad-query", "limit_ratio is not supported yet");
+        return aggregateRatio(node, input, param, annotations);
       case "count_values":
         return countValues(node, input);
       case "quantile":
@@ -124,6 +140,11 @@ export class Evaluator {
           for (const q of param) checkQuantile(q, span, this.#context.annotations);
         }
         return aggregateQuantile(node, input, param);
+      case "sum":
+      case "avg": {
+        const floats = aggregate(node, input);
+        return input.histograms ? withHistogramSums(node, input, floats, annotations) : floats;
+      }
       default:
         return aggregate(node, input);
     }
@@ -160,6 +181,17 @@ export class Evaluator {
     }
   }
 }
+
+/** Aggregations that pass over histograms. */
+const floatAggregations: ReadonlySet<string> = new Set([
+  "min",
+  "max",
+  "stddev",
+  "stdvar",
+  "quantile",
+  "topk",
+  "bottomk",
+]);
 
 /** scalar(): the value where exactly one series has a float, else NaN. */
 function onlyValues(frame: Frame): Float64Array {
@@ -198,6 +230,11 @@ function repeat(frame: Frame, count: number): Frame {
   });
 }
 
+/** A subquery may pass over the samples between which a counter reset was or was not: its hints say nothing. */
+function unhinted(held: NativeHistogram): NativeHistogram {
+  return held.counterReset === "gauge" ? held : { ...held, counterReset: "unknown" };
+}
+
 /** A frame as samples at the steps of its grid; series without holes share one time column. */
 function columnsOfFrame(frame: Frame, grid: Grid): Columns {
   const { steps } = frame;
@@ -219,7 +256,7 @@ function columnsOfFrame(frame: Frame, grid: Grid): Columns {
       own[count] = all[t] ?? NaN;
       values[start + count] = frame.values[start + t] ?? NaN;
       const held = what === histogram ? frame.histograms?.get(start + t) : undefined;
-      if (held) histograms.set(start + count, held);
+      if (held) histograms.set(start + count, unhinted(held));
       count += 1;
     }
     base[s] = start;

@@ -5,9 +5,9 @@
 import { LabelSet, metricNameLabel } from "@skopos/model";
 import type { Span } from "../syntax/ast.ts";
 import type { Annotations } from "./annotations.ts";
-import { concatenate, float, Frame } from "./frame.ts";
+import { float, Frame } from "./frame.ts";
 import { Grouper, groupSeries } from "./grouping.ts";
-import { dropNames, joinEqualLabels } from "./names.ts";
+import { dropNames } from "./names.ts";
 import { formatSampleValue } from "./value-text.ts";
 
 export const bucketLabel = "le";
@@ -41,14 +41,13 @@ export function classicHistograms(
   const oneName = input.nameless || input.rawLabels.every((_, s) => nameOf(s) === nameOf(0));
   const bounds = new Float64Array(input.series);
   for (let s = 0; s < input.series; s++) {
+    if (!hasFloats(input, s)) continue;
     const text = input.rawLabels[s]?.get(bucketLabel) ?? "";
     const bound = parseBound(text);
     if (bound === undefined) {
-      warnWhenPresent(input, s, () =>
-        annotations.warn(
-          span,
-          `bucket label "le" is missing or has a malformed value of ${JSON.stringify(text)} for metric name ${JSON.stringify(nameOf(s))}`,
-        ),
+      annotations.warn(
+        span,
+        `bucket label "le" is missing or has a malformed value of ${JSON.stringify(text)} for metric name ${JSON.stringify(nameOf(s))}`,
       );
       continue;
     }
@@ -70,13 +69,10 @@ export function classicHistograms(
   });
 }
 
-function warnWhenPresent(input: Frame, series: number, warn: () => void): void {
+function hasFloats(input: Frame, series: number): boolean {
   const row = series * input.steps;
-  for (let t = 0; t < input.steps; t++) {
-    if (input.present[row + t] !== float) continue;
-    warn();
-    return;
-  }
+  for (let t = 0; t < input.steps; t++) if (input.present[row + t] === float) return true;
+  return false;
 }
 
 /** As Go's ParseFloat for the forms that occur. */
@@ -154,23 +150,7 @@ export function histogramQuantile(input: Frame, q: Float64Array, call: Histogram
   return mapHistograms(input, histograms, call.delayed, quantilesAt(input, q, call));
 }
 
-/** One series per quantile, which `label` names. Steps may have quantiles of their own. */
-export function histogramQuantiles(
-  input: Frame,
-  quantiles: readonly Float64Array[],
-  label: string,
-  call: HistogramCall,
-): Frame {
-  const histograms = classicHistograms(input, call.span, call.annotations);
-  const frames = quantiles.map((q) => {
-    const text = openMetricsNumber(q[0] ?? NaN);
-    const labelled = histograms.map((each) => ({ ...each, labels: each.labels.with(label, text) }));
-    return mapHistograms(input, labelled, call.delayed, quantilesAt(input, q, call));
-  });
-  return joinEqualLabels(concatenate(frames, input.steps));
-}
-
-function openMetricsNumber(value: number): string {
+export function openMetricsNumber(value: number): string {
   const text = formatSampleValue(value);
   return /^-?\d+$/.test(text) ? `${text}.0` : text;
 }

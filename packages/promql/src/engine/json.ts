@@ -9,6 +9,7 @@ import {
   type MetricValue,
   type NativeHistogram,
 } from "@skopos/model";
+import { defaultLimits } from "./limits.ts";
 import { histogramBuckets } from "./native-histogram.ts";
 import { formatSampleValue } from "./value-text.ts";
 
@@ -16,7 +17,10 @@ import { formatSampleValue } from "./value-text.ts";
 const chunkSize = 64 * 1024;
 
 /** The whole answer. Throws `LimitError` when it would be longer than `sizeMax` characters. */
-export function toPrometheusJson(result: MetricResult, sizeMax = Infinity): string {
+export function toPrometheusJson(
+  result: MetricResult,
+  sizeMax = defaultLimits.resultBytesMax,
+): string {
   let text = "";
   for (const chunk of prometheusJsonChunks(result)) {
     text += chunk;

@@ -34,7 +34,7 @@ export function histogramBuckets(histogram: NativeHistogram): Bucket[] {
   return [...negative.reverse(), ...zero, ...positive].filter(({ count }) => count !== 0);
 }
 
-function* indexed(
+export function* indexed(
   spans: NativeHistogram["positiveSpans"],
   counts: readonly number[],
 ): Generator<[index: number, count: number]> {
@@ -46,82 +46,14 @@ function* indexed(
   }
 }
 
-function boundsOf({ schema, customValues }: NativeHistogram, index: number): [number, number] {
+export function boundsOf(
+  { schema, customValues }: NativeHistogram,
+  index: number,
+): [number, number] {
   if (schema === customSchema)
     return [customValues[index - 1] ?? -Infinity, customValues[index] ?? Infinity];
   const width = 2 ** -schema;
   return [2 ** ((index - 1) * width), 2 ** (index * width)];
-}
-
-/** Bucket counts by index, for arithmetic on layouts that differ. */
-function countsByIndex(
-  spans: NativeHistogram["positiveSpans"],
-  counts: readonly number[],
-): Map<number, number> {
-  return new Map(indexed(spans, counts));
-}
-
-/** One span from the lowest to the highest index. */
-function spansOf(byIndex: ReadonlyMap<number, number>): {
-  spans: NativeHistogram["positiveSpans"];
-  buckets: number[];
-} {
-  const indexes = [...byIndex.keys()].sort((a, b) => a - b);
-  const spans: { offset: number; length: number }[] = [];
-  let next = 0;
-  for (const index of indexes) {
-    const last = spans.at(-1);
-    if (last && index === next) last.length += 1;
-    else spans.push({ offset: index - next, length: 1 });
-    next = index + 1;
-  }
-  return { spans, buckets: indexes.map((index) => byIndex.get(index) ?? 0) };
-}
-
-function addCounts(
-  a: ReadonlyMap<number, number>,
-  b: ReadonlyMap<number, number>,
-): Map<number, number> {
-  const sum = new Map(a);
-  for (const [index, count] of b) sum.set(index, (sum.get(index) ?? 0) + count);
-  return sum;
-}
-
-/** The sum of two histograms of the same schema and zero threshold. */
-export function addHistograms(a: NativeHistogram, b: NativeHistogram): NativeHistogram {
-  const positive = spansOf(
-    addCounts(
-      countsByIndex(a.positiveSpans, a.positiveBuckets),
-      countsByIndex(b.positiveSpans, b.positiveBuckets),
-    ),
-  );
-  const negative = spansOf(
-    addCounts(
-      countsByIndex(a.negativeSpans, a.negativeBuckets),
-      countsByIndex(b.negativeSpans, b.negativeBuckets),
-    ),
-  );
-  return {
-    ...a,
-    count: a.count + b.count,
-    sum: a.sum + b.sum,
-    zeroCount: a.zeroCount + b.zeroCount,
-    positiveSpans: positive.spans,
-    positiveBuckets: positive.buckets,
-    negativeSpans: negative.spans,
-    negativeBuckets: negative.buckets,
-  };
-}
-
-export function scaleHistogram(histogram: NativeHistogram, factor: number): NativeHistogram {
-  return {
-    ...histogram,
-    count: histogram.count * factor,
-    sum: histogram.sum * factor,
-    zeroCount: histogram.zeroCount * factor,
-    positiveBuckets: histogram.positiveBuckets.map((count) => count * factor),
-    negativeBuckets: histogram.negativeBuckets.map((count) => count * factor),
-  };
 }
 
 /** Whether two histograms have the same buckets, empty ones aside. */

@@ -1,9 +1,10 @@
 /** Functions over windows: runs a kernel over every series and step. */
-import { metricNameLabel, SkoposError } from "@skopos/model";
+import { LabelSet, metricNameLabel, type NativeHistogram, SkoposError } from "@skopos/model";
 import type { Grid, WindowNode } from "../plan/plan.ts";
 import type { Annotations } from "./annotations.ts";
 import { type Columns, withoutStale } from "./columns.ts";
 import { float, Frame } from "./frame.ts";
+import { evaluateMixed, holdsHistograms, putOutcome } from "./histogram-range.ts";
 import { type Kernel, kernels, type WindowView } from "./over-time.ts";
 import { evaluateRate, type RateKind } from "./rate.ts";
 import { dropNames } from "./names.ts";
@@ -49,16 +50,65 @@ export function rangeCall(
       "bad-query",
       `function ${JSON.stringify(call.name)} is not supported yet`,
     );
+  const histograms = new Map<number, NativeHistogram>();
+  for (let s = 0; columns.histograms && s < columns.labels.length; s++) {
+    if (holdsHistograms(columns, s))
+      mixedRow(call, columns, windows, s, values, present, histograms, context);
+  }
   annotate(call, present, context.annotations);
   if (rateKind?.isCounter) noteGauges(call, columns, windows, context.annotations);
-  const frame = new Frame({
-    labels: columns.labels,
-    steps: grid.count,
-    values,
-    present,
-    dropName: columns.dropName,
-  });
+  const { labels, dropName } = columns;
+  const frame = new Frame({ labels, steps: grid.count, values, present, histograms, dropName });
   return kernel?.keepsName ? frame : dropNames(frame, context.delayed);
+}
+
+/** A series with histograms, window by window; replaces what the float operators made of it. */
+function mixedRow(
+  call: RangeCall,
+  columns: Columns,
+  windows: Windows,
+  series: number,
+  values: Float64Array,
+  present: Uint8Array,
+  histograms: Map<number, NativeHistogram>,
+  { annotations }: RangeContext,
+): void {
+  const column = columns.timesOf[series] ?? 0;
+  const base = columns.base[series] ?? 0;
+  const { from, to } = windows.of(column);
+  const { grid } = windows;
+  const context = {
+    name: call.name,
+    rate: rateKinds[call.name],
+    span: call.window.span,
+    annotations,
+    labels: columns.labels[series] ?? LabelSet.empty,
+  };
+  for (let t = 0; t < grid.count; t++) {
+    const [first, end] = [from[t] ?? 0, to[t] ?? 0];
+    const held = Array.from({ length: end - first }, (_, i) =>
+      columns.histograms?.get(base + first + i),
+    );
+    const endMs = windows.endMs(t);
+    const window = {
+      times: Array.from(columns.times[column]?.subarray(first, end) ?? []),
+      values: Array.from(columns.values.subarray(base + first, base + end)),
+      histograms: held,
+      startMs: endMs - windows.rangeMs,
+      endMs,
+      timeMs: grid.startMs + t * grid.stepMs,
+      params: call.params.map((param) => param[t] ?? NaN),
+    };
+    // Windows of floats alone are as the float operators left them.
+    if (!held.some(Boolean)) continue;
+    putOutcome(
+      evaluateMixed(context, window),
+      series * grid.count + t,
+      values,
+      present,
+      histograms,
+    );
+  }
 }
 
 function checkParams({ name, params }: RangeCall): void {

@@ -2,11 +2,14 @@
  * Operators between two vectors. Series are paired by their matching labels once; per step only the pairs that have samples
  * are combined. "Many" is the side that may have several series per group, "one" the side that may not.
  */
-import { type LabelSet, metricNameLabel, SkoposError } from "@skopos/model";
+import { type LabelSet, metricNameLabel, type NativeHistogram, SkoposError } from "@skopos/model";
 import type { VectorVectorNode } from "../plan/plan.ts";
 import { isComparison, type VectorMatching } from "../syntax/ast.ts";
 import { formatMatcher } from "../syntax/format.ts";
-import { absent, float, Frame, withoutName } from "./frame.ts";
+import type { Annotations } from "./annotations.ts";
+import { absent, float, Frame, histogram, withoutName } from "./frame.ts";
+import { combineHistograms, type Sample } from "./histogram-binary.ts";
+import { putOutcome } from "./histogram-range.ts";
 import { Grouper, groupSeries } from "./grouping.ts";
 import { duplicateLabels } from "./names.ts";
 import { combine, compare } from "./scalar-op.ts";
@@ -16,8 +19,10 @@ export function vectorVector(
   left: Frame,
   right: Frame,
   delayed: boolean,
+  annotations: Annotations,
+  poll: () => void,
 ): Frame {
-  return new Pairing(node, left, right, delayed).run();
+  return new Pairing(node, left, right, delayed, annotations).run(poll);
 }
 
 /** Rows of the result, found by their labels. */
@@ -25,6 +30,8 @@ interface OutputRow {
   readonly labels: LabelSet;
   readonly values: Float64Array;
   readonly present: Uint8Array;
+  /** By step. */
+  readonly histograms: Map<number, NativeHistogram>;
 }
 
 class Pairing {
@@ -34,13 +41,21 @@ class Pairing {
   readonly #manyIsLeft: boolean;
   readonly #steps: number;
   readonly #delayed: boolean;
+  readonly #annotations: Annotations;
   readonly #grouper: Grouper;
   readonly #rows: OutputRow[] = [];
   readonly #rowByKey = new Map<string, OutputRow>();
   /** Rows already found, by many × (ones + 1) + one + 1. */
   readonly #rowOfPair = new Map<number, OutputRow>();
 
-  constructor(node: VectorVectorNode, left: Frame, right: Frame, delayed: boolean) {
+  constructor(
+    node: VectorVectorNode,
+    left: Frame,
+    right: Frame,
+    delayed: boolean,
+    annotations: Annotations,
+  ) {
+    this.#annotations = annotations;
     this.#node = node;
     this.#manyIsLeft = node.matching.card !== "one-to-many";
     this.#many = this.#manyIsLeft ? left : right;
@@ -50,7 +65,7 @@ class Pairing {
     this.#grouper = new Grouper(node.matching.on, node.matching.labels);
   }
 
-  run(): Frame {
+  run(poll: () => void): Frame {
     const { matching, bool } = this.#node;
     const readsName = matching.on && matching.labels.includes(metricNameLabel);
     const manyGroups = groupSeries(this.#many, this.#grouper, readsName);
@@ -60,18 +75,21 @@ class Pairing {
     const oneOf = listMembers(oneGroups.of, groupCount);
     const active = this.#activeSteps();
     for (let group = 0; group < groupCount; group++) {
+      if ((group & 255) === 0) poll();
       this.#pairGroup(manyOf[group] ?? [], oneOf[group] ?? [], active);
     }
     const rows = this.#rows;
     const values = new Float64Array(rows.length * this.#steps);
     const present = new Uint8Array(rows.length * this.#steps);
+    const histograms = new Map<number, NativeHistogram>();
     rows.forEach((row, r) => {
       values.set(row.values, r * this.#steps);
       present.set(row.present, r * this.#steps);
+      for (const [t, held] of row.histograms) histograms.set(r * this.#steps + t, held);
     });
     const labels = rows.map((row) => row.labels);
     const dropName = bool && this.#delayed ? new Uint8Array(rows.length).fill(1) : undefined;
-    return new Frame({ labels, steps: this.#steps, values, present, dropName });
+    return new Frame({ labels, steps: this.#steps, values, present, histograms, dropName });
   }
 
   /** Steps at which both sides have samples at all (or a fill stands in): elsewhere nothing is checked either. */
@@ -97,7 +115,8 @@ class Pairing {
     const [onlyMany] = many;
     const [onlyOne] = ones;
     const fills = fillMany !== undefined || fillOne !== undefined;
-    if (!fills && many.length === 1 && ones.length === 1) {
+    const floats = !this.#many.histograms && !this.#one.histograms;
+    if (floats && !fills && many.length === 1 && ones.length === 1) {
       this.#pairSeries(onlyMany ?? 0, onlyOne ?? 0);
       return;
     }
@@ -106,15 +125,14 @@ class Pairing {
       if (active[t] !== 1) continue;
       const one = this.#onlyPresent(ones, t);
       if (one < 0 && fillOne === undefined) continue;
-      const oneValue = one < 0 ? (fillOne ?? NaN) : (this.#one.values[one * steps + t] ?? NaN);
+      const oneValue = one < 0 ? (fillOne ?? NaN) : sampleAt(this.#one, one * steps + t);
       let matched = 0;
       for (const m of many) {
         const cell = m * steps + t;
         if (this.#many.present[cell] === absent) continue;
         matched += 1;
         if (matched > 1 && this.#node.matching.card === "one-to-one") throw manyToOne();
-        if (this.#many.present[cell] !== float) continue;
-        this.#emit(m, one, t, this.#many.values[cell] ?? NaN, oneValue);
+        this.#emit(m, one, t, sampleAt(this.#many, cell), oneValue);
       }
       if (matched === 0 && one >= 0 && fillMany !== undefined)
         this.#emit(-1, one, t, fillMany, oneValue);
@@ -156,16 +174,21 @@ class Pairing {
     return found;
   }
 
-  #emit(many: number, one: number, t: number, manyValue: number, oneValue: number): void {
-    const { op, bool } = this.#node;
+  #emit(many: number, one: number, t: number, manyValue: Sample, oneValue: Sample): void {
+    const { op, bool, span } = this.#node;
     const a = this.#manyIsLeft ? manyValue : oneValue;
     const b = this.#manyIsLeft ? oneValue : manyValue;
-    if (op === "</" || op === ">/") return;
     const filters = isComparison(op) && !bool;
     const row = this.#rowFor(many, one);
     // A second match of the same labels is an error even where the comparison drops the sample.
     if (row.present[t] !== absent) throw this.#ambiguous();
-    if (filters && !compare(op, a, b)) return;
+    if (typeof a !== "number" || typeof b !== "number") {
+      const notes = { span, annotations: this.#annotations };
+      const outcome = combineHistograms(op, a, b, filters, notes);
+      putOutcome(outcome, t, row.values, row.present, row.histograms);
+      return;
+    }
+    if (op === "</" || op === ">/" || (filters && !compare(op, a, b))) return;
     row.values[t] = filters ? a : combine(op, a, b);
     row.present[t] = float;
   }
@@ -192,7 +215,8 @@ class Pairing {
   #newRow(many: number, one: number, known?: LabelSet): OutputRow {
     const labels = known ?? this.#resultLabels(this.#many.labels[many], this.#one.labels[one]);
     const values = new Float64Array(this.#steps);
-    const row = { labels, values, present: new Uint8Array(this.#steps) };
+    const present = new Uint8Array(this.#steps);
+    const row = { labels, values, present, histograms: new Map<number, NativeHistogram>() };
     this.#rows.push(row);
     return row;
   }
@@ -202,7 +226,8 @@ class Pairing {
     const { op, bool, matching } = this.#node;
     let labels = many ?? (one ? matchingLabels(matching, withoutName(one)) : undefined);
     if (!labels) throw duplicateLabels();
-    if (!isComparison(op) || (bool && !this.#delayed)) labels = withoutName(labels);
+    const keepsName = isComparison(op) || op === "</" || op === ">/";
+    if (!keepsName || (bool && !this.#delayed)) labels = withoutName(labels);
     if (matching.card === "one-to-one") labels = matchingLabels(matching, labels);
     for (const name of matching.include) labels = labels.with(name, one?.get(name) ?? "");
     return labels;
@@ -220,6 +245,11 @@ class Pairing {
       `found duplicate series for the match group ${group} on the ${side} hand-side of the operation: [${shown.join(", ")}];many-to-many matching not allowed: matching labels must be unique on one side`,
     );
   }
+}
+
+function sampleAt(frame: Frame, cell: number): Sample {
+  const held = frame.present[cell] === histogram ? frame.histograms?.get(cell) : undefined;
+  return held ?? frame.values[cell] ?? NaN;
 }
 
 function manyToOne(): SkoposError {

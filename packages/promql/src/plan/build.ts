@@ -1,6 +1,6 @@
 /** From syntax tree to plan: resolves times and durations and picks the operator for each expression. */
 import type { Matcher } from "@skopos/model";
-import { SkoposError } from "@skopos/model";
+import { metricNameLabel, SkoposError } from "@skopos/model";
 import {
   type Aggregate,
   type Binary,
@@ -20,13 +20,14 @@ import type {
   AggregateNode,
   Grid,
   NodeBase,
+  PlanNode,
   Root,
   ScalarNode,
   TimeReference,
   VectorNode,
   WindowNode,
 } from "./plan.ts";
-import { lastTime } from "./plan.ts";
+import { childrenOfNode, lastTime } from "./plan.ts";
 
 export interface PlanContext {
   readonly grid: Grid;
@@ -104,13 +105,13 @@ class Builder {
     const inner = unwrapParens(expr);
     if (inner.kind === "matrix-selector") {
       const { selector } = inner;
+      refuseExtended(selector);
       return {
         ...base,
         kind: "window-select",
         matchers: selector.matchers,
         reference: this.#reference(selector),
         rangeMs: this.#positiveMs(inner.range, "range"),
-        extend: selector.extend,
       };
     }
     if (inner.kind !== "subquery") throw new SkoposError("bad-query", "expected a range vector");
@@ -149,6 +150,7 @@ class Builder {
   }
 
   #select(expr: VectorSelector, take: "value" | "time"): VectorNode {
+    refuseExtended(expr);
     const base = this.#base(expr);
     return {
       ...base,
@@ -157,7 +159,6 @@ class Builder {
       matchers: expr.matchers,
       reference: this.#reference(expr),
       take,
-      extend: expr.extend === "smoothed" ? "smoothed" : undefined,
     };
   }
 
@@ -172,6 +173,7 @@ class Builder {
       const input = this.#select(selector, "time");
       return { ...this.#plainCall(base, "timestamp-of-sample"), inputs: [input] };
     }
+    if (expr.name === "info" && first) return this.#info(expr, first);
     const windowArg = expr.args[types.indexOf("matrix")];
     const scalars = expr.args.filter((arg) => typeOf(arg) === "scalar");
     if (windowArg) {
@@ -180,8 +182,8 @@ class Builder {
       const node = { ...base, kind: "range-call", name: expr.name, window, params } as const;
       if (expr.name !== "absent_over_time") return node;
       const present = { ...node, name: "present_over_time", text: `present of ${base.text}` };
-      const absentMatchers = matchersOfArgument(windowArg);
-      return { ...this.#plainCall(base, "absent"), inputs: [present], absentMatchers };
+      const matchers = matchersOfArgument(windowArg);
+      return { ...this.#plainCall(base, "absent"), inputs: [present], matchers };
     }
     const vectors = expr.args.filter((arg) => typeOf(arg) === "vector");
     const inputs = vectors.map((arg) => this.vector(arg));
@@ -197,13 +199,30 @@ class Builder {
       inputs,
       scalars: scalars.map((arg) => this.scalar(arg)),
       strings: expr.args.filter((arg) => typeOf(arg) === "string").map(stringValue),
-      absentMatchers: expr.name === "absent" && first ? matchersOfArgument(first) : [],
+      matchers: expr.name === "absent" && first ? matchersOfArgument(first) : [],
     };
+  }
+
+  /** The info series are looked up at the times the first selector of the argument looks at. */
+  #info(expr: Call, first: Expr): VectorNode {
+    const base = this.#base(expr);
+    const second = expr.args[1] && unwrapParens(expr.args[1]);
+    const matchers = infoMatchers(second?.kind === "vector-selector" ? second.matchers : []);
+    const input = this.vector(first);
+    const select: VectorNode = {
+      ...base,
+      text: `info series of ${base.text}`,
+      kind: "select",
+      matchers,
+      reference: firstReference(input) ?? { atMs: undefined, offsetMs: 0 },
+      take: "time",
+    };
+    return { ...this.#plainCall(base, "info"), inputs: [input, select], matchers };
   }
 
   #plainCall(base: NodeBase, name: string) {
     const kind = "call" as const;
-    return { ...base, kind, name, inputs: [], scalars: [], strings: [], absentMatchers: [] };
+    return { ...base, kind, name, inputs: [], scalars: [], strings: [], matchers: [] };
   }
 
   #aggregate(expr: Aggregate): AggregateNode {
@@ -308,6 +327,11 @@ class Builder {
   }
 }
 
+/** Better no answer than that of the plain selector. */
+function refuseExtended({ extend }: VectorSelector): void {
+  if (extend) throw new SkoposError("bad-query", `the ${extend} modifier is not supported yet`);
+}
+
 function stringValue(expr: Expr): string {
   const inner = unwrapParens(expr);
   return inner.kind === "string" ? inner.value : "";
@@ -317,4 +341,27 @@ function matchersOfArgument(arg: Expr): readonly Matcher[] {
   const inner = unwrapParens(arg);
   if (inner.kind === "vector-selector") return inner.matchers;
   return inner.kind === "matrix-selector" ? inner.selector.matchers : [];
+}
+
+/** Without a name the info metric is target_info; where names are only excluded it is any that ends in _info. */
+function infoMatchers(matchers: readonly Matcher[]): readonly Matcher[] {
+  const names = matchers.filter(({ name }) => name === metricNameLabel);
+  if (names.some(({ op }) => op === "=" || op === "=~")) return matchers;
+  const fallback: Matcher =
+    names.length === 0
+      ? { name: metricNameLabel, op: "=", value: "target_info" }
+      : { name: metricNameLabel, op: "=~", value: ".+_info" };
+  return [fallback, ...matchers];
+}
+
+/** The time reference of the first selector below a node; what stands further in comes on top, `@` replaces it. */
+function firstReference(node: PlanNode): TimeReference | undefined {
+  if (node.kind === "select" || node.kind === "window-select") return node.reference;
+  for (const child of childrenOfNode(node)) {
+    const inner = firstReference(child);
+    if (!inner) continue;
+    if (node.kind !== "window-subquery" || inner.atMs !== undefined) return inner;
+    return { atMs: node.reference.atMs, offsetMs: node.reference.offsetMs + inner.offsetMs };
+  }
+  return undefined;
 }

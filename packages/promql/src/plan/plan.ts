@@ -41,7 +41,6 @@ export interface SelectNode extends NodeBase {
   readonly reference: TimeReference;
   /** What becomes the value: the sample's, or its timestamp in seconds. */
   readonly take: "value" | "time";
-  readonly extend: "smoothed" | undefined;
 }
 
 export interface WindowSelect extends NodeBase {
@@ -49,7 +48,6 @@ export interface WindowSelect extends NodeBase {
   readonly matchers: readonly Matcher[];
   readonly reference: TimeReference;
   readonly rangeMs: number;
-  readonly extend: "anchored" | "smoothed" | undefined;
 }
 
 export interface WindowSubquery extends NodeBase {
@@ -76,8 +74,8 @@ export interface CallNode extends NodeBase {
   readonly inputs: readonly VectorNode[];
   readonly scalars: readonly ScalarNode[];
   readonly strings: readonly string[];
-  /** Equality labels of the argument, for absent() and absent_over_time(). */
-  readonly absentMatchers: readonly Matcher[];
+  /** What absent() and absent_over_time() looked for; what info() selects info series by. */
+  readonly matchers: readonly Matcher[];
 }
 
 /** vector(scalar), and the date functions without an argument. */

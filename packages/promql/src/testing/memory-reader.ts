@@ -14,9 +14,20 @@ import {
   writeNaN,
 } from "@skopos/model";
 
+import { detectReset } from "../engine/histogram-math.ts";
+
 export interface MemorySample {
   readonly timeMs: number;
   readonly value: number | "stale" | NativeHistogram;
+}
+
+/** As upstream's storage: a counter histogram that follows another without a reset is marked so. */
+function hinted(sample: MemorySample, previous: MemorySample | undefined): MemorySample {
+  const { value } = sample;
+  if (typeof value !== "object" || value.counterReset !== "unknown") return sample;
+  if (typeof previous?.value !== "object" || previous.value.counterReset === "gauge") return sample;
+  if (detectReset(value, previous.value)) return sample;
+  return { ...sample, value: { ...value, counterReset: "not-reset" } };
 }
 
 export class MemoryReader implements MetricReader {
@@ -32,6 +43,7 @@ export class MemoryReader implements MetricReader {
     const known = new Set(entry.samples.map((sample) => sample.timeMs));
     entry.samples.push(...samples.filter((sample) => !known.has(sample.timeMs)));
     entry.samples.sort((a, b) => a.timeMs - b.timeMs);
+    entry.samples = entry.samples.map((sample, i, all) => hinted(sample, all[i - 1]));
   }
 
   async select(request: MetricSelect): Promise<SeriesBlock> {

@@ -14,8 +14,9 @@ import {
 import { almostEqual } from "../engine/histogram-quantile.ts";
 import { histogramsAlmostEqual } from "../engine/native-histogram.ts";
 import { createMetricEngine, type PromqlEngine } from "../engine/engine.ts";
-import { type Expr, formatExpr, parse, PromqlSyntaxError, selectorsOf } from "../syntax/index.ts";
+import { formatExpr, parse, PromqlSyntaxError } from "../syntax/index.ts";
 import { MemoryReader, type MemorySample } from "./memory-reader.ts";
+import { customBucketSeries, type ScriptSeries } from "./custom-buckets.ts";
 import { pinnedAt } from "./pin.ts";
 import { type EvalCommand, type Expectation, type LoadCommand, parseScript } from "./script.ts";
 import { type NotedValue, parseSeries } from "./series-notation.ts";
@@ -25,10 +26,6 @@ export interface EvalOutcome {
   readonly query: string;
   /** Undefined: passed. */
   readonly failure: string | undefined;
-  /** Whether the eval reads or expects native histograms. */
-  readonly usesHistograms: boolean;
-  /** Whether any loaded series carried start times. */
-  readonly usesStartTimes: boolean;
 }
 
 const allFeatures = {
@@ -44,17 +41,11 @@ const epsilon = 1e-6;
 export async function runScript(text: string): Promise<EvalOutcome[]> {
   const outcomes: EvalOutcome[] = [];
   let store = new MemoryReader();
-  let histogramSeries: LabelSet[] = [];
-  let usesStartTimes = false;
   for (const command of parseScript(text)) {
     if (command.kind === "clear") {
       store = new MemoryReader();
-      histogramSeries = [];
-      usesStartTimes = false;
     } else if (command.kind === "load") {
-      const loaded = load(store, command);
-      histogramSeries.push(...loaded.histogramSeries);
-      usesStartTimes ||= loaded.startTimes;
+      load(store, command);
     } else {
       const engine = createMetricEngine({
         reader: store,
@@ -67,38 +58,25 @@ export async function runScript(text: string): Promise<EvalOutcome[]> {
       } catch (error) {
         failure = messageOf(error);
       }
-      const { line, query } = command;
-      const usesHistograms = await touchesHistograms(command, histogramSeries);
-      outcomes.push({ line, query, failure, usesHistograms, usesStartTimes });
+      outcomes.push({ line: command.line, query: command.query, failure });
     }
   }
   return outcomes;
 }
 
-function load(
-  store: MemoryReader,
-  command: LoadCommand,
-): { histogramSeries: LabelSet[]; startTimes: boolean } {
+function load(store: MemoryReader, command: LoadCommand): void {
   // Within one load the last line of a series stands.
-  const bySeries = new Map<string, { labels: LabelSet; samples: MemorySample[] }>();
-  const histogramSeries: LabelSet[] = [];
-  let startTimes = false;
+  const bySeries = new Map<string, ScriptSeries>();
   for (const line of command.series) {
-    const { labels, values, startTimes: isStart } = parseSeries(line);
-    if (isStart) {
-      startTimes = true;
-      continue;
-    }
+    const { labels, values, startTimes } = parseSeries(line);
+    // Start times are not kept: the read interface has no place for them.
+    if (startTimes) continue;
     const samples = values.flatMap((value, i) => toSample(value, i * command.stepMs));
     bySeries.set(labels.key, { labels, samples });
-    if (values.some(({ kind }) => kind === "histogram")) histogramSeries.push(labels);
-    if (command.withCustomBuckets) {
-      const base = labels.get("__name__").replace(/_(bucket|count|sum)$/, "");
-      histogramSeries.push(labels.with("__name__", base).with("le", ""));
-    }
   }
-  for (const { labels, samples } of bySeries.values()) store.add(labels, samples);
-  return { histogramSeries, startTimes };
+  const loaded = [...bySeries.values()];
+  if (command.withCustomBuckets) loaded.push(...customBucketSeries(loaded));
+  for (const { labels, samples } of loaded) store.add(labels, samples);
 }
 
 function toSample(value: NotedValue, timeMs: number): MemorySample[] {
@@ -112,29 +90,6 @@ function toSample(value: NotedValue, timeMs: number): MemorySample[] {
     case "histogram":
       return [{ timeMs, value: value.histogram }];
   }
-}
-
-async function touchesHistograms(
-  command: EvalCommand,
-  histogramSeries: readonly LabelSet[],
-): Promise<boolean> {
-  if (command.results.some((line) => line.includes("{{"))) return true;
-  if (histogramSeries.length === 0) return false;
-  const keys = new Set(histogramSeries.map((labels) => labels.key));
-  const shadow = new MemoryReader();
-  for (const labels of histogramSeries) shadow.add(labels, [{ timeMs: 0, value: 0 }]);
-  let expr: Expr;
-  try {
-    expr = parse(command.query, allFeatures);
-  } catch {
-    // A query that is meant not to parse reads nothing.
-    return false;
-  }
-  for (const { matchers } of selectorsOf(expr)) {
-    const found = await shadow.series({ matcherSets: [matchers], startMs: -1, endMs: 1, limit: 1 });
-    if (found.some((labels) => keys.has(labels.key))) return true;
-  }
-  return false;
 }
 
 async function runEval(engine: PromqlEngine, command: EvalCommand): Promise<void> {
@@ -306,6 +261,8 @@ function compareSeries(
 function cellsEqual(a: Cell, b: Cell): boolean {
   if (typeof a === "number" && typeof b === "number") return almostEqual(a, b, epsilon);
   if (typeof a === "number" || typeof b === "number") return false;
+  // A script that names no counter reset hint leaves it open.
+  if (a.counterReset !== "unknown" && a.counterReset !== b.counterReset) return false;
   return histogramsAlmostEqual(a, b, (x, y) => almostEqual(x, y, epsilon));
 }
 

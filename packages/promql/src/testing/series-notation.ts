@@ -3,7 +3,8 @@
  * Source: Prometheus documentation, "Unit testing for rules", series notation.
  */
 import { LabelSet, metricNameLabel, type NativeHistogram, SkoposError } from "@skopos/model";
-import { addHistograms, customSchema, scaleHistogram } from "../engine/native-histogram.ts";
+import { addHistograms } from "../engine/histogram-math.ts";
+import { customSchema } from "../engine/native-histogram.ts";
 import { parse } from "../syntax/index.ts";
 
 export type NotedValue =
@@ -110,10 +111,10 @@ function pushHistograms(token: string, values: NotedValue[]): void {
   if (!match) throw new SkoposError("bad-script", `not a histogram: ${token}`);
   let histogram = parseHistogram(match[1] ?? "");
   const change = match[3] === undefined ? undefined : parseHistogram(match[3]);
-  const signed = change && match[2] === "-" ? scaleHistogram(change, -1) : change;
+  const sign = match[2] === "-" ? -1 : 1;
   repeat(values, match[4] === undefined ? 1 : Number(match[4]) + 1, (i) => {
-    if (i > 0 && signed)
-      histogram = { ...addHistograms(histogram, signed), counterReset: histogram.counterReset };
+    const next = i > 0 && change ? addHistograms(histogram, change, sign) : undefined;
+    if (next) histogram = { ...next.histogram, counterReset: histogram.counterReset };
     return { kind: "histogram", histogram };
   });
 }
