@@ -9,7 +9,8 @@ export class BlockBuilder {
   readonly #offsets: number[] = [0];
   readonly #seriesMax: number;
   readonly #samplesMax: number;
-  #values: Float64Array;
+  values: Float64Array;
+  /** Of the same buffer as `values`. */
   words: Uint32Array;
   /** Doubles in use: where the next series goes. */
   length = 0;
@@ -18,18 +19,18 @@ export class BlockBuilder {
   constructor(capacity: number, seriesMax: number, samplesMax: number) {
     this.#seriesMax = seriesMax;
     this.#samplesMax = samplesMax;
-    this.#values = new Float64Array(capacity);
-    this.words = wordsOf(this.#values);
+    this.values = new Float64Array(capacity);
+    this.words = wordsOf(this.values);
   }
 
-  /** Makes room for `count` doubles from `length` on. `words` may be another array afterwards. */
+  /** Makes room for `count` doubles from `length` on. `values` and `words` may be other arrays afterwards. */
   reserve(count: number): void {
     const needed = this.length + count;
-    if (needed <= this.#values.length) return;
-    const grown = new Float64Array(Math.max(needed, this.#values.length * 2));
+    if (needed <= this.values.length) return;
+    const grown = new Float64Array(Math.max(needed, this.values.length * 2));
     const words = wordsOf(grown);
     words.set(this.words.subarray(0, 2 * this.length));
-    this.#values = grown;
+    this.values = grown;
     this.words = words;
   }
 
@@ -64,7 +65,7 @@ export class BlockBuilder {
       labels: this.#labels,
       times: this.#times,
       timesOf: Uint32Array.from(this.#timesOf),
-      values: this.#values.subarray(0, this.length),
+      values: this.values.subarray(0, this.length),
       offsets: Uint32Array.from(this.#offsets),
       warnings: [],
     };

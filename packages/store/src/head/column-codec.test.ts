@@ -47,7 +47,8 @@ test("a column comes back bit for bit, whole and in part", () => {
         const skip = Math.min(a, values.length - 1);
         const take = Math.min(b, values.length - skip);
         const out = new Float64Array(take + 1);
-        const samples = decodeColumn(bytes, 5, end, values.length, wordsOf(out), 1, skip, take);
+        const into = { values: out, words: wordsOf(out) };
+        const samples = decodeColumn(bytes, 5, end, values.length, into, 1, skip, take);
         const expected = cells(values.slice(skip, skip + take), 1);
         expect(wordsOf(out).subarray(2)).toEqual(wordsOf(expected));
         expect(samples).toBe(values.slice(skip, skip + take).filter((v) => v !== "absent").length);
@@ -71,8 +72,9 @@ test("a steady or resting counter takes a few bytes", () => {
 test("nonsense is decoded within bounds", () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.nat(255), (bytes, rows) => {
-      const out = new Uint32Array(2 * windowRows);
-      decodeColumn(bytes, 0, bytes.length, rows, out, 0, 0, windowRows);
+      const out = new Float64Array(windowRows);
+      const into = { values: out, words: wordsOf(out) };
+      decodeColumn(bytes, 0, bytes.length, rows, into, 0, 0, windowRows);
     }),
   );
 });

@@ -207,38 +207,45 @@ function readWord(bytes: Uint8Array, at: number): number {
   );
 }
 
-/** Reads `count` integers to `values`, scaled. `end` bounds a read of nonsense. */
-function readIntegers(bytes: Uint8Array, start: number, count: number, head: number): void {
+/** Reads `count` integers, scaled, to `out[to…]`. */
+function readIntegers(
+  bytes: Uint8Array,
+  start: number,
+  count: number,
+  head: number,
+  out: Float64Array,
+  to: number,
+): void {
   const scale = scales[head & 7] ?? 1;
   const ofDeltas = (head & deltaOfDeltaBit) !== 0;
   let at = start;
   let value = 0;
   let delta = 0;
-  let zeros = 0;
   for (let i = 0; i < count; i++) {
-    let coded = 0;
-    if (zeros > 0) zeros--;
-    else {
-      let byte = u8(bytes, at++);
-      if (byte === 0) zeros = u8(bytes, at++);
-      else {
-        let factor = 1;
-        coded = byte & 127;
-        while (byte >= 128 && factor < 2 ** 53) {
-          byte = u8(bytes, at++);
-          factor *= 128;
-          coded += (byte & 127) * factor;
-        }
-        coded = coded % 2 === 0 ? coded / 2 : -(coded + 1) / 2;
+    let byte = u8(bytes, at++);
+    if (byte === 0) {
+      // A run: the difference of order one or two stays zero.
+      const end = Math.min(count, i + 1 + u8(bytes, at++));
+      for (; i < end; i++) {
+        if (ofDeltas) value += delta;
+        out[to + i] = value / scale;
       }
+      i--;
+      continue;
     }
-    if (!ofDeltas) value += coded;
-    else if (i === 0) value = coded;
+    let coded = byte & 127;
+    for (let factor = 128; byte >= 128 && factor < 2 ** 56; factor *= 128) {
+      byte = u8(bytes, at++);
+      coded += (byte & 127) * factor;
+    }
+    const difference = coded % 2 === 0 ? coded / 2 : -(coded + 1) / 2;
+    if (!ofDeltas) value += difference;
+    else if (i === 0) value = difference;
     else {
-      delta += coded;
+      delta += difference;
       value += delta;
     }
-    values[i] = value / scale;
+    out[to + i] = value / scale;
   }
 }
 
@@ -261,6 +268,12 @@ function readXor(bytes: Uint8Array, start: number, count: number): void {
   }
 }
 
+/** A buffer of doubles, and the words of the same buffer. */
+export interface Doubles {
+  readonly values: Float64Array;
+  readonly words: Uint32Array;
+}
+
 /**
  * Decodes the column at `bytes[start, end)` to rows `skip` to `skip + take` of its window, as doubles `to…` of `out`.
  * Returns how many of them are samples. Nonsense in, nonsense out, within bounds.
@@ -270,13 +283,14 @@ export function decodeColumn(
   start: number,
   end: number,
   rows: number,
-  out: Uint32Array,
+  out: Doubles,
   to: number,
   skip: number,
   take: number,
 ): number {
+  const { words } = out;
   if (end <= start) {
-    for (let i = 0; i < take; i++) writeAbsent(out, to + i);
+    for (let i = 0; i < take; i++) writeAbsent(words, to + i);
     return 0;
   }
   const head = u8(bytes, start);
@@ -291,10 +305,15 @@ export function decodeColumn(
     stale = readWord(bytes, at);
     at += 4;
   }
-  const count = Math.max(0, Math.min(rows, windowRows) - bitCount(absent | stale));
+  const special = bitCount(absent | stale);
+  const count = Math.max(0, Math.min(rows, windowRows) - special);
   if ((head & 7) === xorMode) readXor(bytes, at, count);
-  else readIntegers(bytes, at, count, head);
-  return place(absent, stale, out, to, skip, take);
+  else if (count === take && special === 0) {
+    // All rows, and none of them special: no detour.
+    readIntegers(bytes, at, count, head, out.values, to);
+    return count;
+  } else readIntegers(bytes, at, count, head, values, 0);
+  return place(absent, stale, words, to, skip, take);
 }
 
 /** Spreads the decoded values over their rows, with the markers between them. */

@@ -51,6 +51,10 @@ export class Members {
     this.#first.set(series, 0);
   }
 
+  isIn(series: number, family: number): boolean {
+    return this.places(series).some((place) => place.family === family);
+  }
+
   /** Takes the series out of a family. */
   leave(series: number, family: number): void {
     const kept = this.places(series).filter((place) => place.family !== family);

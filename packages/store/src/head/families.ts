@@ -44,6 +44,8 @@ export class Families {
   #count = 0;
   /** Rows of the open window, an unpublished one included. */
   readonly #rows = new GrowingColumn();
+  /** Rows of the open window that were mostly holes. */
+  readonly #apart = new GrowingColumn();
   #newestMs = new Float64Array(64);
   #chunkCount = 0;
 
@@ -75,6 +77,7 @@ export class Families {
     if (open === undefined) return undefined;
     const family = this.#free.pop() ?? this.#count++;
     this.#rows.set(family, 0);
+    this.#apart.set(family, 0);
     if (family >= this.#newestMs.length) {
       const grown = new Float64Array(this.#newestMs.length * 2);
       grown.set(this.#newestMs);
@@ -173,6 +176,18 @@ export class Families {
     return f64(this.#newestMs, family);
   }
 
+  /** Lets the family's times begin after `ms`. */
+  startAfter(family: number, ms: number): void {
+    this.#newestMs[family] = ms;
+  }
+
+  /** Counts a row of the open window that is mostly holes; returns how many there are. */
+  addApart(family: number): number {
+    const rows = this.#apart.at(family) + 1;
+    this.#apart.set(family, rows);
+    return rows;
+  }
+
   rows(family: number): number {
     return this.#rows.at(family);
   }
@@ -237,6 +252,7 @@ export class Families {
     const from = window.at + windowRows;
     fillAbsent(window.u32, from, from + window.rows * window.stride);
     this.#rows.set(family, 0);
+    this.#apart.set(family, 0);
     Atomics.store(this.#words, family * familyWords + familyWord.rows, 0);
   }
 

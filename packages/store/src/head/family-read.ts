@@ -5,7 +5,7 @@
  */
 import { f64, i32, isAbsent, u32, writeAbsent } from "./cells.ts";
 import { ChunkCursor } from "./chunk.ts";
-import { decodeColumn } from "./column-codec.ts";
+import { decodeColumn, type Doubles } from "./column-codec.ts";
 import {
   Arena,
   familyWord,
@@ -84,13 +84,13 @@ export class FamilyReader {
   }
 
   /**
-   * Writes `plan.rows` doubles per column to `out` (as words), one column behind the other from double `at`, holes as
+   * Writes `plan.rows` doubles per column to `out`, one column behind the other from double `at`, holes as
    * `absentNaN`; adds the number of samples of column i to `samples[i]`.
    */
   read(
     plan: FamilyPlan,
     columns: readonly number[],
-    out: Uint32Array,
+    out: Doubles,
     at: number,
     samples: Uint32Array,
   ): void {
@@ -109,7 +109,7 @@ export class FamilyReader {
     pointer: number,
     rowsOut: number,
     columns: readonly number[],
-    out: Uint32Array,
+    out: Doubles,
     offset: number,
     skip: number,
     take: number,
@@ -133,7 +133,7 @@ export class FamilyReader {
   #readOpen(
     plan: FamilyPlan,
     columns: readonly number[],
-    out: Uint32Array,
+    out: Doubles,
     offset: number,
     skip: number,
     take: number,
@@ -141,16 +141,17 @@ export class FamilyReader {
   ): void {
     const window = this.#window(plan.family);
     if (!window) return;
+    const { words } = out;
     for (let i = 0; i < columns.length; i++) {
       const column = columns[i] ?? 0;
       const to = offset + i * plan.rows;
       for (let row = 0; row < take; row++) {
         const cell = window.at + windowRows + (skip + row) * window.stride + column;
-        if (column >= window.stride) writeAbsent(out, to + row);
+        if (column >= window.stride) writeAbsent(words, to + row);
         else {
-          out[2 * (to + row)] = u32(window.u32, 2 * cell);
-          out[2 * (to + row) + 1] = u32(window.u32, 2 * cell + 1);
-          if (!isAbsent(out, to + row)) samples[i] = u32(samples, i) + 1;
+          words[2 * (to + row)] = u32(window.u32, 2 * cell);
+          words[2 * (to + row) + 1] = u32(window.u32, 2 * cell + 1);
+          if (!isAbsent(words, to + row)) samples[i] = u32(samples, i) + 1;
         }
       }
     }

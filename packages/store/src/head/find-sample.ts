@@ -1,11 +1,12 @@
 /** The slow question that late samples ask: is there a sample already? */
-import { f64, isAbsent } from "./cells.ts";
+import { f64, isAbsent, wordsOf } from "./cells.ts";
 import type { ChunkCursor } from "./chunk.ts";
 import { decodeColumn } from "./column-codec.ts";
 import type { Families } from "./families.ts";
 import { windowRows } from "./memory.ts";
 
-const decoded = new Uint32Array(2 * windowRows);
+const values = new Float64Array(1);
+const decoded = { values, words: wordsOf(values) };
 
 /** The two words of a family's sample at a column and a time; undefined when there is none. Valid until the next call. */
 export function findSample(
@@ -28,7 +29,7 @@ export function findSample(
       const from = cursor.columnAt(column);
       const to = cursor.columnAt(column + 1);
       if (decodeColumn(cursor.segment.u8, from, to, cursor.rows, decoded, 0, row, 1) > 0)
-        return decoded.subarray(0, 2);
+        return decoded.words;
     }
   }
   return undefined;

@@ -213,7 +213,7 @@ export class HeadReader implements MetricReader {
     for (const [i, plan] of plans.entries()) {
       const columns = group.families[i]?.columns ?? [];
       const samples = new Uint32Array(columns.length);
-      this.#families.read(plan, columns, builder.words, at, samples);
+      this.#families.read(plan, columns, builder, at, samples);
       out.push({ at, samples, times: this.#families.times(plan) });
       at += plan.rows * columns.length;
     }
@@ -291,39 +291,46 @@ export class HeadReader implements MetricReader {
 
   async labelNames(request: LabelSelect): Promise<string[]> {
     const catalog = this.#source.catalog();
-    const names = new Set<string>();
     const { index } = catalog;
-    const seen = new Set<number>();
-    for (const id of this.#present(catalog, request)) {
-      if (index.seriesName.at(id) !== 0) names.add("__name__");
-      if (index.seriesBucket.at(id) !== 0) names.add("le");
-      const base = index.seriesBase.at(id);
-      if (seen.has(base)) continue;
-      seen.add(base);
-      for (const [i, symbol] of index.baseSymbols(base).entries())
-        if (i % 2 === 0) names.add(index.symbol(symbol));
-    }
+    const names = new Set<string>();
+    const isNews = (id: number) =>
+      index.labelSymbols(id).some((symbol) => !names.has(index.symbol(symbol)));
+    for (const id of this.#present(catalog, request, isNews))
+      for (const symbol of index.labelSymbols(id)) names.add(index.symbol(symbol));
     return [...names].sort().slice(0, request.limit);
   }
 
   async labelValues(name: string, request: LabelSelect): Promise<string[]> {
     const catalog = this.#source.catalog();
-    const values = new Set<string>();
-    for (const id of this.#present(catalog, request)) {
-      const value = catalog.index.labels(id).get(name);
-      if (value !== "") values.add(value);
-    }
-    return [...values].sort().slice(0, request.limit);
+    const { index } = catalog;
+    const label = index.symbolOf(name);
+    const values = new Set<number>();
+    if (label === undefined) return [];
+    const isNews = (id: number) => {
+      const value = index.valueSymbol(id, label);
+      return value !== 0 && !values.has(value);
+    };
+    for (const id of this.#present(catalog, request, isNews))
+      values.add(index.valueSymbol(id, label));
+    const texts = Array.from(values, (value) => index.symbol(value));
+    return texts.sort().slice(0, request.limit);
   }
 
-  /** Series that match any of the sets and have a sample in the range. */
-  *#present(catalog: Catalog, request: LabelSelect): Generator<number> {
+  /**
+   * Series that match any of the sets and have a sample in the range. Those for which `isNews` is false are passed over
+   * before their samples are looked at: most series say nothing new about names and values.
+   */
+  *#present(
+    catalog: Catalog,
+    request: LabelSelect,
+    isNews?: (id: number) => boolean,
+  ): Generator<number> {
     const sets: readonly (readonly Matcher[])[] =
       request.matcherSets.length === 0 ? [[]] : request.matcherSets;
     const seen = new Set<number>();
     for (const matchers of sets)
       for (const id of matchSeries(catalog.index, matchers)) {
-        if (seen.has(id)) continue;
+        if (seen.has(id) || isNews?.(id) === false) continue;
         seen.add(id);
         if (this.#hasSamples(catalog, id, request)) yield id;
       }
@@ -355,7 +362,13 @@ export class HeadReader implements MetricReader {
       const plan = this.#families.plan(wanted.family, startMs, endMs, wanted.openRows);
       if (!this.#unchanged(group)) continue;
       const values = new Float64Array(plan.rows);
-      this.#families.read(plan, wanted.columns, wordsOf(values), 0, new Uint32Array(1));
+      this.#families.read(
+        plan,
+        wanted.columns,
+        { values, words: wordsOf(values) },
+        0,
+        new Uint32Array(1),
+      );
       const times = this.#families.times(plan);
       if (!this.#unchanged(group)) continue;
       return hasSampleIn(times, values, startMs, endMs);

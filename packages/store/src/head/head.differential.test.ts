@@ -142,7 +142,7 @@ test("families do not show, whatever their members do", async () => {
           }
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 200 },
   );
 });
 

@@ -5,7 +5,8 @@
  * What callers see as series of a group lies in *families*, columns that share times. A group's series fill ordered
  * families of up to `familyColumnsMax` columns. Samples that come behind the family's newest time, but inside the
  * out-of-order window, go to a *late* family of the group, whose rows are in order of arrival; readers merge. So a late
- * sample costs a little where it happens and nothing elsewhere, and appending never moves what was written.
+ * sample costs a little where it happens and nothing elsewhere, and appending never moves what was written. Members that
+ * keep coming at times of their own are given a family of their own; what they had stays where it is until it is dropped.
  *
  * Cost: an open window takes 256 bytes a series, a closed window of 32 samples about 6 bytes and 0 to 2 per sample for
  * counters and decimals (9 at worst), names 30 to 40 bytes in families of 67 (see `label-index.ts`), once per thread.
@@ -89,6 +90,10 @@ export interface HeadGroup {
   closed: boolean;
 }
 
+/** Rows of a window that may be mostly holes before their members are moved. */
+const apartRowsMax = 4;
+/** Beyond it a group's members stay where they are, holes or not. */
+const groupFamiliesMax = 256;
 /** Forgetting rebuilds the index when more than this many series, and half of all, are dead. */
 const deadSeriesMin = 10_000;
 
@@ -272,6 +277,7 @@ export class Head {
     } finally {
       this.#publish(group);
     }
+    this.#splitApart(group, refs, count);
     if (appended > 0 && timeMs > group.newestMs) group.newestMs = timeMs;
     this.#samplesAppended += appended;
     return {
@@ -367,17 +373,13 @@ export class Head {
 
   /** The words of the sample this series of this group has at a time. */
   #sampleAt(group: HeadGroup, ref: SeriesRef, timeMs: number): Uint32Array | undefined {
-    const { late } = group;
-    const own = findSample(
-      this.#families,
-      this.#cursor,
-      this.#refs.familyOf.at(ref),
-      this.#refs.columnOf.at(ref),
-      timeMs,
-    );
-    const column = late?.columns.get(ref);
-    if (own || !late || column === undefined) return own;
-    return findSample(this.#families, this.#cursor, late.family, column, timeMs);
+    const { members } = this.#catalog;
+    for (const { family, column } of members.places(this.#refs.seriesOf.at(ref))) {
+      if (members.familyGroup.at(family) !== group.id) continue;
+      const found = findSample(this.#families, this.#cursor, family, column, timeMs);
+      if (found) return found;
+    }
+    return undefined;
   }
 
   #lateColumn(group: HeadGroup, ref: SeriesRef): { family: number; column: number } {
@@ -430,8 +432,38 @@ export class Head {
   #publish(group: HeadGroup): void {
     if (this.#touched.length > 1) this.#lock(group.id);
     for (const family of this.#touched) this.#families.publish(family);
-    this.#touched.length = 0;
     this.#unlock();
+  }
+
+  /**
+   * Members that come at times of their own make rows that are mostly holes. When a window has had several such rows of a
+   * family, the members of this page get a family of their own from now on.
+   */
+  #splitApart(group: HeadGroup, refs: Uint32Array, count: number): void {
+    for (const family of this.#touched) {
+      const apart = 2 * count <= this.#families.width(family) && group.late?.family !== family;
+      if (apart && this.#families.addApart(family) >= apartRowsMax)
+        this.#split(group, family, refs, count);
+    }
+    this.#touched.length = 0;
+  }
+
+  #split(group: HeadGroup, from: number, refs: Uint32Array, count: number): void {
+    if (group.families.length >= groupFamiliesMax) return;
+    const family = this.#createFamily(group, false);
+    if (family === undefined) return;
+    group.families.push(family);
+    // What comes behind this is late, as it was before.
+    this.#families.startAfter(family, this.#families.newestMs(from));
+    for (let i = 0; i < count; i++) {
+      const ref = u32(refs, i);
+      if (this.#refs.familyOf.at(ref) !== from) continue;
+      const column = this.#addColumn(group, family);
+      if (column === undefined) break;
+      this.#addMember(this.#refs.seriesOf.at(ref), family, column);
+      this.#refs.move(ref, family, column);
+    }
+    this.#log.publish();
   }
 
   #lock(group: GroupRef): void {
@@ -472,7 +504,10 @@ export class Head {
       this.#release(group);
       return;
     }
-    for (const family of families) {
+    for (const family of group.families.slice(0, -1))
+      if (this.#families.newestMs(family) < ms && this.#refs.countIn(family) === 0)
+        this.#releaseFamily(group, family);
+    for (const family of familiesOf(group)) {
       if (!this.#families.hasChunkBefore(family, ms)) continue;
       this.#lock(group.id);
       this.#families.dropBefore(family, ms);
@@ -490,6 +525,23 @@ export class Head {
     this.#groupOfKey.delete(group.key);
     this.#groups[group.id] = undefined;
     this.#freeGroups.push(group.id);
+  }
+
+  /** A family whose members have all moved on, and whose samples are all too old. */
+  #releaseFamily(group: HeadGroup, family: number): void {
+    const { members } = this.#catalog;
+    this.#lock(group.id);
+    for (let i = 0; i < group.refs.length; i++) {
+      const series = this.#refs.seriesOf.at(group.refs.at(i));
+      if (!members.isIn(series, family)) continue;
+      this.#log.leave(series, family);
+      members.leave(series, family);
+    }
+    this.#families.release(family);
+    group.families.splice(group.families.indexOf(family), 1);
+    const definedAt = this.#log.publish();
+    Atomics.store(this.#groupTable, group.id * groupWords + groupWord.definedAt, definedAt);
+    this.#unlock();
   }
 
   #removeRef(group: HeadGroup, ref: SeriesRef): void {
@@ -548,13 +600,13 @@ export class Head {
   image(group: HeadGroup): GroupImage {
     const images = familiesOf(group).map((family) => this.#families.image(family));
     const names = new Map(familiesOf(group).map((family) => [family, [] as LabelSet[]]));
+    const { members } = this.#catalog;
     for (let i = 0; i < group.refs.length; i++) {
       const ref = group.refs.at(i);
-      const own = names.get(this.#refs.familyOf.at(ref));
-      if (own) own[this.#refs.columnOf.at(ref)] = this.labels(ref);
-      const late = group.late?.columns.get(ref);
-      if (group.late && late !== undefined)
-        (names.get(group.late.family) ?? [])[late] = this.labels(ref);
+      for (const { family, column } of members.places(this.#refs.seriesOf.at(ref))) {
+        const own = names.get(family);
+        if (own) own[column] = this.labels(ref);
+      }
     }
     const families = [...names.values()].map((labels, i) => ({ labels, image: images[i] }));
     return {
@@ -580,6 +632,7 @@ export class Head {
     this.#unlock();
     this.#log.publish();
     group.newestMs = Math.max(group.newestMs, this.#families.newestMs(family));
+    if (!image.unordered && image.samples === 0) this.#families.startAfter(family, group.newestMs);
   }
 
   #restoreColumn(group: HeadGroup, family: number, labels: LabelSet): void {
@@ -587,12 +640,13 @@ export class Head {
     if (column === undefined) throw new LimitError("the head has no room for what it held before");
     const series = this.#catalog.index.internSeries(labels, this.#log);
     const known = this.#refs.find(group.id, series);
-    if (!group.late || group.late.family !== family) {
+    if (known === undefined) {
       this.#addRef(group, series, family, column);
-    } else {
-      this.#addMember(series, family, column);
-      if (known !== undefined) group.late.columns.set(known, column);
+      return;
     }
+    this.#addMember(series, family, column);
+    if (group.late?.family === family) group.late.columns.set(known, column);
+    else this.#refs.move(known, family, column);
   }
 
   #newest(): number {

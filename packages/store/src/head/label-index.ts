@@ -29,8 +29,11 @@ export interface DefinitionSink {
 }
 
 export class LabelIndex {
-  readonly symbols: string[] = [""];
-  readonly #symbolIds = new Map<string, number>([["", 0]]);
+  /** The first are the same in every index. */
+  readonly symbols: string[] = ["", metricNameLabel, bucketLabel];
+  readonly nameSymbol = 1;
+  readonly bucketSymbol = 2;
+  readonly #symbolIds = new Map<string, number>(this.symbols.map((text, id) => [text, id]));
 
   /** By pair: name and value symbols, first posting, next pair of the same label name. */
   readonly pairName = new GrowingColumn();
@@ -281,14 +284,27 @@ export class LabelIndex {
     this.#labelSets.delete(series);
   }
 
-  /** The symbols of a series' base: name, value, … in the order of names. */
-  baseSymbols(base: number): number[] {
+  /** The symbols of a series' label names, in no particular order. */
+  labelSymbols(series: number): number[] {
+    const base = this.seriesBase.at(series);
     const out: number[] = [];
+    if (this.seriesName.at(series) !== 0) out.push(this.nameSymbol);
+    if (this.seriesBucket.at(series) !== 0) out.push(this.bucketSymbol);
+    for (let i = this.baseStart.at(base); i < this.baseStart.at(base + 1); i++)
+      out.push(this.pairName.at(this.basePairs.at(i)));
+    return out;
+  }
+
+  /** The symbol of a label's value, 0 when the series lacks it. `label` is a symbol. */
+  valueSymbol(series: number, label: number): number {
+    if (label === this.nameSymbol) return this.seriesName.at(series);
+    if (label === this.bucketSymbol) return this.seriesBucket.at(series);
+    const base = this.seriesBase.at(series);
     for (let i = this.baseStart.at(base); i < this.baseStart.at(base + 1); i++) {
       const pair = this.basePairs.at(i);
-      out.push(this.pairName.at(pair), this.pairValue.at(pair));
+      if (this.pairName.at(pair) === label) return this.pairValue.at(pair);
     }
-    return out;
+    return 0;
   }
 
   labels(series: number): LabelSet {

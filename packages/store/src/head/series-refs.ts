@@ -18,6 +18,9 @@ export class SeriesRefs {
   readonly #free: number[] = [];
   #live = 0;
 
+  /** Refs by family. */
+  readonly #inFamily = new GrowingColumn();
+
   get live(): number {
     return this.#live;
   }
@@ -33,11 +36,26 @@ export class SeriesRefs {
     this.seriesOf.set(ref, series);
     this.familyOf.set(ref, family);
     this.columnOf.set(ref, column);
+    this.#inFamily.set(family, this.countIn(family) + 1);
     this.#groupOf.set(ref, group);
     this.#next.set(ref, this.#newestOf(series));
     this.#newest.set(series, ref + 1);
     this.#live++;
     return ref;
+  }
+
+  /** From now on the ref's samples go elsewhere. */
+  move(ref: SeriesRef, family: number, column: number): void {
+    const before = this.familyOf.at(ref);
+    this.#inFamily.set(before, this.countIn(before) - 1);
+    this.#inFamily.set(family, this.countIn(family) + 1);
+    this.familyOf.set(ref, family);
+    this.columnOf.set(ref, column);
+  }
+
+  /** How many refs' samples go to a family. */
+  countIn(family: number): number {
+    return family < this.#inFamily.length ? this.#inFamily.at(family) : 0;
   }
 
   find(group: GroupRef, series: number): SeriesRef | undefined {
@@ -56,6 +74,8 @@ export class SeriesRefs {
       while (this.#next.at(at) !== ref + 1) at = this.#next.at(at) - 1;
       this.#next.set(at, after);
     }
+    const family = this.familyOf.at(ref);
+    this.#inFamily.set(family, this.countIn(family) - 1);
     this.#free.push(ref);
     this.#live--;
     return this.#newestOf(series) === 0;
