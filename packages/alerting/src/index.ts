@@ -9,3 +9,10 @@ export {
 } from "./rules/file.ts";
 export { RuleRunner, type RuleRunnerOptions } from "./rules/runner.ts";
 export type { GroupStatus, RuleStatus } from "./rules/status.ts";
+export {
+  Notifier,
+  type NotifierOptions,
+  type Webhook,
+  type WebhookStatus,
+} from "./notify/notifier.ts";
+export type { WebhookPayload } from "./notify/payload.ts";

@@ -13,7 +13,7 @@ export interface RestoreOptions {
   readonly graceMs: number;
 }
 
-export const restoreDefaults: RestoreOptions = {
+const restoreDefaults: RestoreOptions = {
   outageToleranceMs: 3_600_000,
   graceMs: 600_000,
 };

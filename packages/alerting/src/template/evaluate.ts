@@ -7,7 +7,7 @@ import { TemplateError } from "./error.ts";
 import { builtins } from "./builtins.ts";
 import { printValue } from "./format.ts";
 
-export type TemplateFunction = (...args: unknown[]) => unknown;
+type TemplateFunction = (...args: unknown[]) => unknown;
 export type TemplateFunctions = Readonly<Record<string, TemplateFunction>>;
 
 const stepsMax = 100_000;
@@ -223,7 +223,7 @@ class Execution {
 }
 
 /** Own properties only: a label called "constructor" that is absent is absent. */
-export function fieldsOf(value: unknown, fields: readonly string[]): unknown {
+function fieldsOf(value: unknown, fields: readonly string[]): unknown {
   let found = value;
   for (const field of fields) {
     if (typeof found !== "object" || found === null)
@@ -234,7 +234,7 @@ export function fieldsOf(value: unknown, fields: readonly string[]): unknown {
 }
 
 /** Go's truth: not the zero value of its type, not an empty collection. */
-export function isTrue(value: unknown): boolean {
+function isTrue(value: unknown): boolean {
   if (Array.isArray(value)) return value.length > 0;
   if (typeof value === "object" && value !== null)
     return Object.getPrototypeOf(value) !== Object.prototype || Object.keys(value).length > 0;

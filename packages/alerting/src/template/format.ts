@@ -2,7 +2,7 @@
 import { TemplateError } from "./error.ts";
 
 /** `%v` of a float64: shortest, exponent from 1e21 and below 1e-4. */
-export function formatFloat(value: number): string {
+function formatFloat(value: number): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "+Inf" : "-Inf";
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";

@@ -5,7 +5,7 @@ import type { TemplateFunctions } from "./evaluate.ts";
 import { formatGeneral, printValue, TemplateDuration, TemplateTime, toNumber } from "./format.ts";
 
 /** What `query` yields, one per series. */
-export interface QuerySample {
+interface QuerySample {
   readonly Labels: LabelMap;
   readonly Value: number;
 }

@@ -19,7 +19,7 @@ import { parseRuleFile } from "../rules/file.ts";
 import { RuleRunner, type RuleRunnerOptions } from "../rules/runner.ts";
 
 /** A sample sink over a `MemoryReader`. */
-export class MemorySink implements SampleSink {
+class MemorySink implements SampleSink {
   readonly reader: MemoryReader;
   readonly #series: LabelSet[] = [];
 

@@ -49,7 +49,7 @@ export function parseExposition(
 }
 
 /** Reads the media type of a page. Throws "unsupported-media-type" for what is neither format. */
-export function isOpenMetrics(contentType: string | undefined): boolean {
+function isOpenMetrics(contentType: string | undefined): boolean {
   const type = (contentType ?? "text/plain").split(";")[0]?.trim().toLowerCase();
   if (type === "application/openmetrics-text") return true;
   if (type === "text/plain" || type === "" || type === "application/octet-stream") return false;
@@ -60,7 +60,7 @@ export function isOpenMetrics(contentType: string | undefined): boolean {
 }
 
 class PageParser {
-  readonly #bytes: Uint8Array;
+  readonly #bytes: Buffer;
   readonly #openMetrics: boolean;
   readonly #layout: PageLayout;
   readonly #checks: FamilyChecks | undefined;
@@ -78,7 +78,7 @@ class PageParser {
     layout: PageLayout,
     checks: FamilyChecks | undefined,
   ) {
-    this.#bytes = bytes;
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#openMetrics = openMetrics;
     this.#layout = layout;
     this.#checks = checks;
@@ -193,7 +193,8 @@ class PageParser {
     const size = (starts[this.#cursor + 1] ?? 0) - from;
     const bytes = this.#bytes;
     if (at + size > bytes.length) return 0;
-    for (let i = size - 1; i >= 0; i--) if (bytes[at + i] !== text[from + i]) return 0;
+    // One native comparison: lines of a mesh are hundreds of bytes long and nearly always equal.
+    if (this.#bytes.compare(text, from, from + size, at, at + size) !== 0) return 0;
     const next = bytes[at + size];
     // A bare name may go on in this page: `a` is not the series of `ab 1` or `a {b="c"} 1`.
     if (bytes[at + size - 1] === 125) return at + size;

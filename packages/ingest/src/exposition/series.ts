@@ -35,7 +35,10 @@ function isNameByte(c: number, first: boolean, colon: boolean): boolean {
 
 /** `bytes[start, end)` one character per byte: exact as a key, and as text when it is ASCII. */
 export function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
+  const buffer = Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return buffer.toString("latin1", start, end);
 }
 
 /** End of the series part that starts at `start`, found without checking it: the cheap half of reading a line. */
@@ -169,17 +172,22 @@ class SeriesReader {
   #quoted(open: number): { value: string; end: number } {
     let close = open + 1;
     let escaped = false;
+    let ascii = true;
     while (close < this.#end && this.#bytes[close] !== quote) {
+      if ((this.#bytes[close] ?? 0) >= 0x80) ascii = false;
       if (this.#bytes[close] === backslash) {
         escaped = true;
         close++;
+        if ((this.#bytes[close] ?? 0) >= 0x80) ascii = false;
       }
       close++;
     }
     if (close >= this.#end) this.#fail(open, "the quote is not closed on its line");
     let value: string;
     try {
-      value = decoder.decode(this.#bytes.subarray(open + 1, close));
+      value = ascii
+        ? latin1(this.#bytes, open + 1, close)
+        : decoder.decode(this.#bytes.subarray(open + 1, close));
     } catch {
       return this.#fail(open, "the text in quotes is not UTF-8");
     }

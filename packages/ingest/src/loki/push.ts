@@ -20,7 +20,7 @@ export interface LogLimits {
   readonly valueChars: number;
 }
 
-export const logLimits: LogLimits = {
+const logLimits: LogLimits = {
   bodyMax: bodyMaxDefault,
   lineChars: 256 * 1024,
   labels: 30,

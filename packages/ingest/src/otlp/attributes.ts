@@ -15,7 +15,7 @@ export interface AttributeLimits {
   readonly depth: number;
 }
 
-export const attributeLimits: AttributeLimits = {
+const attributeLimits: AttributeLimits = {
   count: 128,
   keyChars: 256,
   valueChars: 8192,

@@ -184,7 +184,7 @@ export function encodeTracesResponse(
 }
 
 /** `partial_success = 1 { rejected = 1; error_message = 2 }`: the same shape for traces, logs and metrics. */
-export function encodePartialSuccess(rejected: number, error: string): Uint8Array {
+function encodePartialSuccess(rejected: number, error: string): Uint8Array {
   const message = new TextEncoder().encode(error);
   const inner = [0x08, ...varint(rejected), 0x12, ...varint(message.length), ...message];
   return Uint8Array.from([0x0a, ...varint(inner.length), ...inner]);

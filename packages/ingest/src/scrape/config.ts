@@ -33,12 +33,12 @@ export interface HttpConfig {
   readonly tls: TlsConfig | undefined;
 }
 
-export interface StaticConfig {
+interface StaticConfig {
   readonly targets: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
 }
 
-export interface KubernetesSelector {
+interface KubernetesSelector {
   readonly role: KubernetesRole;
   readonly label: string;
   readonly field: string;
@@ -54,7 +54,7 @@ export interface KubernetesConfig {
 }
 
 /** 0 means no limit, as in Prometheus. */
-export interface ScrapeLimits {
+interface ScrapeLimits {
   readonly bodySizeBytes: number;
   readonly samples: number;
   readonly labels: number;

@@ -8,7 +8,7 @@ import { IngestError } from "../errors.ts";
 import type { HttpConfig, TlsConfig } from "./config.ts";
 import { revealSecret } from "./secret.ts";
 
-export interface PageRequest {
+interface PageRequest {
   readonly url: string;
   readonly timeoutMs: number;
   /** Bytes after inflating. */
@@ -16,7 +16,7 @@ export interface PageRequest {
   readonly signal?: AbortSignal;
 }
 
-export interface FetchedPage {
+interface FetchedPage {
   readonly body: Uint8Array;
   readonly contentType: string | undefined;
 }

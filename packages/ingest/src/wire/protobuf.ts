@@ -5,8 +5,6 @@
 import { IngestError } from "../errors.ts";
 
 const utf8 = new TextDecoder("utf-8");
-/** Messages may nest this deep: attributes can hold lists of lists. */
-export const depthMax = 64;
 
 export class ProtobufReader {
   readonly #bytes: Uint8Array;
