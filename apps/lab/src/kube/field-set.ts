@@ -43,7 +43,7 @@ function isGranular(schema: Schema | undefined): boolean {
   return schema.kind === "scalar" && schema.type === "any";
 }
 
-export function itemElement(schema: ListSchema, item: Json): string {
+function itemElement(schema: ListSchema, item: Json): string {
   if (schema.listType === "set") return `v:${canonical(item)}`;
   const keys: JsonObject = {};
   for (const key of schema.keys) {

@@ -23,7 +23,7 @@ export type Kind = Subject & {
   schema: StructSchema;
 };
 
-export const schemas: SchemaSet = parseSchemas(coreSchemas + istioSchemas);
+const schemas: SchemaSet = parseSchemas(coreSchemas + istioSchemas);
 
 export function schemaNamed(name: string): StructSchema {
   const schema = schemas.get(name);
@@ -168,14 +168,6 @@ export function kindNamed(name: string): Kind | undefined {
 
 export function kindOfResource(group: string, version: string, plural: string): Kind | undefined {
   return byResource.get(`${group}/${version}/${plural}`);
-}
-
-/** The kind that an `apiVersion` and `kind` name, at any served version. */
-export function kindOfType(apiVersion: string, kind: string): Kind | undefined {
-  const { group, version } = splitApiVersion(apiVersion);
-  return kinds.find(
-    (each) => each.kind === kind && each.group === group && each.versions.includes(version),
-  );
 }
 
 /** Kinds that are one storage: events.k8s.io events are core events in another shape. */

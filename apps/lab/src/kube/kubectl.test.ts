@@ -11,7 +11,7 @@ import { TestNode } from "./test-node.ts";
 
 /** Runs the real kubectl against a listening API. */
 const installCommand =
-  "curl -fLo /usr/local/bin/kubectl https://dl.k8s.io/release/v1.32.4/bin/linux/amd64/kubectl && chmod 0755 /usr/local/bin/kubectl";
+  "curl -fLo /usr/local/bin/kubectl https://dl.k8s.io/release/v1.32.4/bin/linux/$(dpkg --print-architecture)/kubectl && chmod 0755 /usr/local/bin/kubectl";
 
 function findKubectl(): string {
   const named = process.env["SKOPOS_KUBECTL"];

@@ -8,7 +8,7 @@ type Operation =
   | { op: "move" | "copy"; path: string; from: string };
 
 /** Most operations in one JSON patch; the real server has the same limit. */
-export const maxJsonPatchOperations = 10_000;
+const maxJsonPatchOperations = 10_000;
 
 export function applyJsonPatch(document: Json, patch: Json): Json {
   if (!Array.isArray(patch)) {

@@ -11,7 +11,7 @@ import { invariant } from "@skopos/model";
  * - `[]T` an atomic list; `[]T(set)` a set; `[]T(a,b)` a map list with keys a and b; `[]T(a,b|k)` the same, merged by
  *   strategic merge on k; `[]T(-|k)` merged by strategic merge on k but atomic for server-side apply.
  */
-export const scalarTypes = [
+const scalarTypes = [
   "string",
   "int32",
   "int64",
@@ -25,20 +25,20 @@ export const scalarTypes = [
 ] as const;
 export type ScalarType = (typeof scalarTypes)[number];
 
-export type ScalarSchema = { kind: "scalar"; type: ScalarType };
+type ScalarSchema = { kind: "scalar"; type: ScalarType };
 export type StructSchema = {
   kind: "struct";
   name: string;
   fields: ReadonlyMap<string, Schema>;
   required: ReadonlySet<string>;
 };
-export type StructUse = {
+type StructUse = {
   kind: "use";
   struct: StructSchema;
   atomic: boolean;
   retainKeys: boolean;
 };
-export type MapSchema = { kind: "map"; value: Schema };
+type MapSchema = { kind: "map"; value: Schema };
 export type ListSchema = {
   kind: "list";
   item: Schema;

@@ -1,17 +1,9 @@
 import { randomInt, randomUUID } from "node:crypto";
 import { type Clock, LimitError, SkoposError } from "@skopos/model";
 import { admitPod, admitService } from "./admission.ts";
+import { type DeleteOptions, isFinalized, markDeleted } from "./deletion.ts";
 import { applyDefaults } from "./defaults.ts";
-import {
-  clone,
-  field,
-  type Json,
-  type JsonObject,
-  jsonEqual,
-  listAt,
-  mapAt,
-  stringAt,
-} from "./json.ts";
+import { clone, field, type Json, type JsonObject, jsonEqual, mapAt } from "./json.ts";
 import { type Kind, kindNamed, storageOf, storedApiVersion } from "./kinds.ts";
 import { applyServerSide, trackUpdate } from "./managed-fields.ts";
 import { type KubeObject, type ObjectMeta, type ObjectOf, timestamp } from "./object.ts";
@@ -65,14 +57,6 @@ export type WriteOptions = {
   onWarning?: (text: string) => void;
 };
 
-export type DeleteOptions = {
-  dryRun?: boolean;
-  /** Pods only; default the pod's own terminationGracePeriodSeconds. 0 removes at once. */
-  gracePeriodSeconds?: number;
-  propagation?: "Background" | "Foreground" | "Orphan";
-  preconditions?: { uid?: string; resourceVersion?: string };
-};
-
 export type ListFilter = {
   namespace?: string;
   /** Text in query-string grammar, or a parsed selector. */
@@ -89,8 +73,6 @@ export type KubeStoreOptions = {
   serviceCidr?: string;
 };
 
-export const foregroundFinalizer = "foregroundDeletion";
-export const orphanFinalizer = "orphan";
 const defaultManager = "skopos-lab";
 
 /** Kinds outside apps/* and custom resources whose spec changes count a generation. */
@@ -165,7 +147,10 @@ export class KubeStore {
       ]);
     }
     this.checkPreconditions(kind, previous, object.metadata);
-    return this.replace(kind, previous, this.decoded(kind, object, options), options);
+    // Of a status update nothing but the status counts, so the rest need not be whole.
+    const partial = options.subresource === "status";
+    const next = this.decoded(kind, object, { ...options, partial });
+    return this.replace(kind, previous, next, options);
   }
 
   /** Replaces an object's status, and nothing else of it. */
@@ -504,48 +489,6 @@ function timeless(object: KubeObject): JsonObject {
     time: "",
   }));
   return { ...object, metadata: { ...object.metadata, managedFields } };
-}
-
-/** The object with its deletion begun, or undefined when it goes at once. */
-function markDeleted(
-  kind: Kind,
-  previous: KubeObject,
-  options: DeleteOptions,
-  nowMs: number,
-): KubeObject | undefined {
-  const next = clone(previous);
-  const metadata = next.metadata;
-  const graceSeconds = kind.kind === "Pod" ? podGraceSeconds(previous, options) : 0;
-  const finalizers = new Set(metadata.finalizers);
-  if (options.propagation === "Foreground") finalizers.add(foregroundFinalizer);
-  if (options.propagation === "Orphan") finalizers.add(orphanFinalizer);
-  if (kind.kind === "Namespace")
-    next["status"] = { ...mapAt(next, "status"), phase: "Terminating" };
-  else if (graceSeconds === 0 && finalizers.size === 0) return undefined;
-  const already = metadata.deletionGracePeriodSeconds;
-  if (metadata.deletionTimestamp === undefined || (already ?? 0) > graceSeconds) {
-    metadata.deletionTimestamp = timestamp(nowMs + graceSeconds * 1000);
-    if (kind.kind !== "Namespace") metadata.deletionGracePeriodSeconds = graceSeconds;
-  }
-  if (finalizers.size > 0) metadata.finalizers = [...finalizers];
-  if (already === undefined && metadata.generation !== undefined) metadata.generation++;
-  return next;
-}
-
-/** Deletion has begun and nothing holds the object any more. */
-function isFinalized(object: KubeObject): boolean {
-  const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata;
-  if (deletionTimestamp === undefined || finalizers.length > 0) return false;
-  if (object.kind === "Namespace") return listAt(object, "spec", "finalizers").length === 0;
-  return deletionGracePeriodSeconds === 0;
-}
-
-function podGraceSeconds(pod: KubeObject, options: DeleteOptions): number {
-  const phase = stringAt(pod, "status", "phase");
-  const unscheduled = (stringAt(pod, "spec", "nodeName") ?? "") === "";
-  if (unscheduled || phase === "Succeeded" || phase === "Failed") return 0;
-  const own = mapAt(pod, "spec")["terminationGracePeriodSeconds"];
-  return options.gracePeriodSeconds ?? (typeof own === "number" ? own : 30);
 }
 
 /** Whether an error is one of the API's refusals with that reason. */

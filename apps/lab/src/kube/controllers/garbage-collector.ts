@@ -1,6 +1,7 @@
 import { clone } from "../json.ts";
 import { kinds } from "../kinds.ts";
-import { foregroundFinalizer, isStatus, orphanFinalizer } from "../store.ts";
+import { foregroundFinalizer, orphanFinalizer } from "../deletion.ts";
+import { isStatus } from "../store.ts";
 import type { KubeObject } from "../object.ts";
 import { type ControllerContext, startReconciler } from "./reconciler.ts";
 

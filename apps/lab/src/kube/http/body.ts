@@ -6,7 +6,7 @@ import { decodeProtobuf, protobufMediaType } from "../protobuf.ts";
 import { badRequest, StatusError, unsupportedMediaType } from "../status-error.ts";
 
 /** Request bodies: at most 3 MiB, as the real server takes; JSON, or YAML where the client says so. */
-export const bodyBytesMax = 3 * 1024 * 1024;
+const bodyBytesMax = 3 * 1024 * 1024;
 
 function tooLarge(): StatusError {
   const message = `Request entity too large: limit is ${bodyBytesMax}`;

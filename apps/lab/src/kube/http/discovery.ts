@@ -27,7 +27,7 @@ const storedVerbs = [
   "watch",
 ];
 
-export function verbsOf(kind: Kind): string[] {
+function verbsOf(kind: Kind): string[] {
   if (kind.source === "usage") return ["get", "list"];
   if (kind.source === "review") return ["create"];
   return kind.kind === "Namespace"

@@ -2,7 +2,8 @@ import { isObject, type JsonObject, listAt, mapAt, numberAt, stringAt, textOf } 
 import { splitApiVersion } from "../kinds.ts";
 import type { KubeObject } from "../object.ts";
 import { badRequest, forbiddenField, invalid, required } from "../status-error.ts";
-import type { DeleteOptions, PatchType } from "../store.ts";
+import type { DeleteOptions } from "../deletion.ts";
+import type { PatchType } from "../store.ts";
 import { mediaTypeOf, parseBody, parseObject, readBody } from "./body.ts";
 import {
   type Exchange,
@@ -48,7 +49,7 @@ export async function updateObject(
 }
 
 /** Checks that a body is of the kind and namespace its path says, and completes what it leaves out. */
-export function identified(target: Target, body: JsonObject): KubeObject {
+function identified(target: Target, body: JsonObject): KubeObject {
   const { kind, apiVersion, namespace } = target;
   const givenKind = stringAt(body, "kind") ?? kind.kind;
   const givenVersion = stringAt(body, "apiVersion") ?? apiVersion;
@@ -82,7 +83,7 @@ const patchTypes: Readonly<Record<string, PatchType>> = {
 };
 
 /** The media types a resource can be patched with. */
-export function patchMediaTypes({ kind }: Target): string[] {
+function patchMediaTypes({ kind }: Target): string[] {
   const all = Object.keys(patchTypes);
   return kind.custom ? all.filter((type) => patchTypes[type] !== "strategic") : all;
 }

@@ -51,7 +51,7 @@ function containersReason(pod: KubeObject, reason: string): string {
   return result;
 }
 
-export function podReason(pod: KubeObject): string {
+function podReason(pod: KubeObject): string {
   const phase = stringAt(pod, "status", "phase") ?? "Unknown";
   const own = stringAt(pod, "status", "reason") ?? "";
   const reason = initReason(pod) ?? containersReason(pod, own === "" ? phase : own);
