@@ -72,10 +72,18 @@ async function signInByLink(): Promise<string | null> {
 applyScheme(readPreference("scheme") ?? "auto");
 const place = document.getElementById("root");
 if (place) {
-  const failure = await signInByLink();
-  createRoot(place).render(
-    <StrictMode>
-      <App failure={failure} />
-    </StrictMode>,
-  );
+  const root = createRoot(place);
+  const show = async () => {
+    const failure = await signInByLink();
+    root.render(
+      <StrictMode>
+        <App key={failure} failure={failure} />
+      </StrictMode>,
+    );
+  };
+  // The link pasted into the tab that asks to sign in changes nothing but the fragment.
+  window.addEventListener("hashchange", () => {
+    if (location.hash.startsWith("#signin=")) void show();
+  });
+  await show();
 }

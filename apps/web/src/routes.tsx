@@ -46,6 +46,46 @@ const pages = [
     path: "/mesh",
     component: lazyRouteComponent(() => import("./pages/mesh/Mesh.tsx"), "Mesh"),
   }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/mesh/services/$namespace/$name",
+    component: lazyRouteComponent(() => import("./pages/service/Service.tsx"), "Service"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/traces",
+    component: lazyRouteComponent(() => import("./pages/traces/Traces.tsx"), "Traces"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/traces/$id",
+    component: lazyRouteComponent(() => import("./pages/traces/TracePage.tsx"), "TracePage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/logs",
+    component: lazyRouteComponent(() => import("./pages/logs/Logs.tsx"), "Logs"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/changes",
+    component: lazyRouteComponent(() => import("./pages/changes/Changes.tsx"), "Changes"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/metrics",
+    component: lazyRouteComponent(() => import("./pages/metrics/Metrics.tsx"), "Metrics"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/alerts",
+    component: lazyRouteComponent(() => import("./pages/alerts/Alerts.tsx"), "Alerts"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/practice",
+    component: lazyRouteComponent(() => import("./pages/practice/Practice.tsx"), "Practice"),
+  }),
 ] as const;
 
 /** Plain `?a=b&a=c`, as `URLSearchParams` reads it: links stay readable, and the server can write them. */

@@ -55,17 +55,20 @@ export const sessionQuery = {
   staleTime: 60_000,
 };
 
-export async function signIn(body: SignIn): Promise<void> {
-  const session = remember(await client.call("signIn", { body }));
-  queryClient.clear();
+/** Who looks is somebody else now: nothing the one before has seen stays. */
+function changeSession(session: Session | null): void {
   queryClient.setQueryData(sessionKey, session);
+  queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== sessionKey[0] });
+}
+
+export async function signIn(body: SignIn): Promise<void> {
+  changeSession(remember(await client.call("signIn", { body })));
 }
 
 export async function signOut(): Promise<void> {
   await client.call("signOut");
   csrfToken = "";
-  queryClient.clear();
-  queryClient.setQueryData(sessionKey, null);
+  changeSession(null);
 }
 
 /** What went wrong, for people. */

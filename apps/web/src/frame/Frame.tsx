@@ -13,8 +13,20 @@ import { useAddress } from "./address.ts";
 import { Header } from "./Header.tsx";
 import { Bar, Rail } from "./Rail.tsx";
 
-const Palette = lazy(async () => ({ default: (await import("./Palette.tsx")).Palette }));
-const Help = lazy(async () => ({ default: (await import("./Help.tsx")).Help }));
+const loadPalette = async () => ({ default: (await import("./Palette.tsx")).Palette });
+const loadHelp = async () => ({ default: (await import("./Help.tsx")).Help });
+const Palette = lazy(loadPalette);
+const Help = lazy(loadHelp);
+
+function loadNext(): void {
+  void Promise.allSettled([loadPalette(), loadHelp()]);
+}
+
+/** After the first page stands, what a key may open next is fetched, so that it opens at once. */
+function prefetch(): void {
+  if ("requestIdleCallback" in window) window.requestIdleCallback(loadNext, { timeout: 3000 });
+  else setTimeout(loadNext, 1500);
+}
 
 /** Moves the focus along the rows of the page: whatever carries `data-row`. */
 function moveRow(step: 1 | -1): void {
@@ -79,6 +91,8 @@ function Inner({ session }: { readonly session: Session }): ReactNode {
   const announcement = useAnnouncement(data?.incidents);
   const main = useRef<HTMLElement>(null);
   const firstPath = useRef(pathname);
+
+  useEffect(prefetch, []);
 
   useEffect(() => {
     // A new page is read from its beginning; the first load leaves the focus alone.

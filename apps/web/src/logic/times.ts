@@ -56,13 +56,16 @@ export function fullTime(atMs: number): string {
   }).format(atMs);
 }
 
+/** "20 Nov". */
+export function dayName(atMs: number): string {
+  return format("day", { day: "numeric", month: "short" }).format(atMs);
+}
+
 /** "03:07" today, "20 Nov 03:07" on another day. */
 export function briefTime(atMs: number, nowMs: number): string {
   const sameDay = new Date(atMs).toDateString() === new Date(nowMs).toDateString();
   const time = format("brief", { hour: "2-digit", minute: "2-digit" }).format(atMs);
-  return sameDay
-    ? time
-    : `${format("day", { day: "numeric", month: "short" }).format(atMs)} ${time}`;
+  return sameDay ? time : `${dayName(atMs)} ${time}`;
 }
 
 /** The reader's zone: "UTC+1". */

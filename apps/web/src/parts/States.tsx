@@ -1,5 +1,6 @@
 /** What a page shows when it has nothing yet, nothing at all, or a refusal. */
 import { ApiError } from "@skopos/api";
+import { SkoposError } from "@skopos/model";
 import { IconAlertTriangle, IconLock, IconPlugConnectedX } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { saysError } from "../data/client.ts";
@@ -69,30 +70,35 @@ export function Warnings({ warnings }: { readonly warnings: readonly string[] })
   );
 }
 
+const badQueryCodes = new Set(["bad-query", "bad_data", "execution"]);
+
 function advice(error: unknown): { title: string; hint: string; icon: ReactNode } {
-  if (error instanceof ApiError) {
-    if (error.httpStatus === 403)
-      return {
-        title: "Your role may not see or do this",
-        hint: "Ask someone with more rights, or sign in with another token.",
-        icon: <IconLock size={20} aria-hidden="true" />,
-      };
-    if (error.httpStatus === 404)
-      return {
-        title: "Not found",
-        hint: "It may be older than what is kept, or the address is mistyped. Search with /.",
-        icon: <IconAlertTriangle size={20} aria-hidden="true" />,
-      };
+  const alert = <IconAlertTriangle size={20} aria-hidden="true" />;
+  const code = error instanceof SkoposError ? error.code : "";
+  const httpStatus = error instanceof ApiError ? error.httpStatus : null;
+  if (code === "unreachable")
     return {
-      title: "The server refused",
-      hint: "",
-      icon: <IconAlertTriangle size={20} aria-hidden="true" />,
+      title: "No answer from the server",
+      hint: "What is on the screen may be old. Is skopos running?",
+      icon: <IconPlugConnectedX size={20} aria-hidden="true" />,
     };
-  }
+  if (httpStatus === 403)
+    return {
+      title: "Your role may not see or do this",
+      hint: "Ask someone with more rights, or sign in with another token.",
+      icon: <IconLock size={20} aria-hidden="true" />,
+    };
+  if (httpStatus === 404)
+    return {
+      title: "Not found",
+      hint: "It may be older than what is kept, or the address is mistyped. Search with /.",
+      icon: alert,
+    };
+  if (badQueryCodes.has(code)) return { title: "This query cannot be run", hint: "", icon: alert };
   return {
-    title: "No answer from the server",
-    hint: "What is on the screen may be old. Is skopos running?",
-    icon: <IconPlugConnectedX size={20} aria-hidden="true" />,
+    title: error instanceof SkoposError ? "The server refused" : "This went wrong",
+    hint: "",
+    icon: alert,
   };
 }
 

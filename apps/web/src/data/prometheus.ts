@@ -1,0 +1,129 @@
+/** Prometheus's HTTP API as far as the Metrics page asks it: the only wire types declared here, because they are Prometheus's. */
+import { SkoposError } from "@skopos/model";
+
+export const prometheusPrefix = "/api/v1";
+
+/** Unix seconds and the value as text ("NaN" and "+Inf" included). */
+type Sample = readonly [atSeconds: number, value: string];
+
+export interface Series {
+  readonly metric: Readonly<Record<string, string>>;
+  /** One sample of an instant query, all of a range query. Native histograms come without. */
+  readonly samples: readonly Sample[];
+}
+
+export type QueryData =
+  | { readonly resultType: "vector" | "matrix"; readonly result: readonly Series[] }
+  | { readonly resultType: "scalar" | "string"; readonly result: Sample };
+
+export interface QueryAnswer {
+  readonly data: QueryData;
+  /** Warnings and infos. */
+  readonly notes: readonly string[];
+}
+
+/** A refused query. `line` and `column` count from 1. */
+export class QueryError extends SkoposError {
+  readonly line: number | undefined;
+  readonly column: number | undefined;
+
+  constructor(code: string, message: string) {
+    super(code, message);
+    const place = /(?:^|\s)(\d+):(\d+): /.exec(message);
+    this.line = place ? Number(place[1]) : undefined;
+    this.column = place ? Number(place[2]) : undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isSample(value: unknown): value is Sample {
+  return Array.isArray(value) && typeof value[0] === "number" && typeof value[1] === "string";
+}
+
+function texts(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
+}
+
+function readSeries(value: unknown): Series | null {
+  if (!isRecord(value) || !isRecord(value["metric"])) return null;
+  const metric: Record<string, string> = {};
+  for (const [name, text] of Object.entries(value["metric"]))
+    if (typeof text === "string") metric[name] = text;
+  const values = Array.isArray(value["values"]) ? value["values"] : [value["value"]];
+  return { metric, samples: values.filter(isSample) };
+}
+
+function readData(data: unknown): QueryData | null {
+  if (!isRecord(data)) return null;
+  const { resultType, result } = data;
+  if (resultType === "scalar" || resultType === "string")
+    return isSample(result) ? { resultType, result } : null;
+  if ((resultType !== "vector" && resultType !== "matrix") || !Array.isArray(result)) return null;
+  const series = result.map(readSeries).filter((one) => one !== null);
+  return series.length === result.length ? { resultType, result: series } : null;
+}
+
+/** Reads an answer of `query` or `query_range`. Throws `QueryError`. */
+export function readAnswer(httpStatus: number, text: string): QueryAnswer {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    throw new QueryError("http", `the server answered ${httpStatus}: ${text.slice(0, 200)}`);
+  }
+  if (isRecord(body) && body["status"] === "error") {
+    const { errorType, error } = body;
+    throw new QueryError(
+      typeof errorType === "string" ? errorType : "http",
+      typeof error === "string" ? error : `the server answered ${httpStatus}`,
+    );
+  }
+  const data = isRecord(body) ? readData(body["data"]) : null;
+  if (!isRecord(body) || !data)
+    throw new QueryError("http", `the server's answer (${httpStatus}) is not Prometheus's`);
+  return { data, notes: [...texts(body["warnings"]), ...texts(body["infos"])] };
+}
+
+async function ask(
+  path: string,
+  parameters: Record<string, string>,
+  signal: AbortSignal,
+): Promise<QueryAnswer> {
+  const search = new URLSearchParams(parameters).toString();
+  let response: Response;
+  try {
+    response = await fetch(`${prometheusPrefix}/${path}?${search}`, {
+      credentials: "same-origin",
+      signal,
+    });
+  } catch (cause) {
+    throw new SkoposError("unreachable", "no answer from the server: is skopos running?", {
+      cause,
+    });
+  }
+  return readAnswer(response.status, await response.text());
+}
+
+export function instantQuery(
+  query: string,
+  atMs: number,
+  signal: AbortSignal,
+): Promise<QueryAnswer> {
+  return ask("query", { query, time: `${atMs / 1000}` }, signal);
+}
+
+export function rangeQuery(
+  query: string,
+  range: { startMs: number; endMs: number; stepMs: number },
+  signal: AbortSignal,
+): Promise<QueryAnswer> {
+  const { startMs, endMs, stepMs } = range;
+  return ask(
+    "query_range",
+    { query, start: `${startMs / 1000}`, end: `${endMs / 1000}`, step: `${stepMs / 1000}` },
+    signal,
+  );
+}

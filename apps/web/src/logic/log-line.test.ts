@@ -1,0 +1,28 @@
+import { describe, expect, it } from "vitest";
+import { lineSays } from "./log-line.ts";
+
+describe("a log line in short", () => {
+  it("reads an access log as a request", () => {
+    const line = JSON.stringify({
+      method: "GET",
+      path: "/users/7",
+      response_code: 503,
+      response_flags: "UO",
+      duration: 2,
+      upstream_cluster: "outbound|80||user-service.socialstream.svc.cluster.local",
+    });
+    expect(lineSays(line)).toBe(
+      "GET /users/7 → 503 UO (connection pool overflow) 2 ms to user-service.socialstream",
+    );
+  });
+
+  it("puts the message first and leaves out what other columns show", () => {
+    expect(lineSays('{"level":"error","msg":"lookup failed","user":42}')).toBe(
+      "lookup failed  user=42",
+    );
+  });
+
+  it.each(["plain text", '{"cut": ', '{"no":"message"}', "[1,2]"])("leaves %s as it is", (line) =>
+    expect(lineSays(line)).toBe(line),
+  );
+});

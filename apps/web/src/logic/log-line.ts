@@ -1,0 +1,55 @@
+/** A log line in short. Envoy's JSON access log reads as a request; other JSON by its message; text as it is. */
+import { flagMeaning } from "./flags.ts";
+import { formatMs } from "./numbers.ts";
+
+function readObject(line: string): Readonly<Record<string, unknown>> | null {
+  if (!line.startsWith("{")) return null;
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? { ...value } : null;
+  } catch {
+    return null; // Cut off, or merely looks like JSON.
+  }
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" ? `${value}` : "";
+}
+
+/** "outbound|80||user-service.socialstream.svc.cluster.local" → "user-service.socialstream". */
+function upstreamName(cluster: string): string {
+  const host = cluster.split("|").at(-1) ?? cluster;
+  return host.replace(/\.svc\.cluster\.local$/, "");
+}
+
+function accessLog(fields: Readonly<Record<string, unknown>>): string {
+  const flags = text(fields["response_flags"]);
+  const ms = Number(fields["duration"]);
+  const upstream = text(fields["upstream_cluster"]);
+  const direction = upstream.startsWith("inbound") ? "served by" : "to";
+  return [
+    text(fields["method"]),
+    text(fields["path"]),
+    "→",
+    text(fields["response_code"]),
+    flags === "" || flags === "-" ? "" : `${flags} (${flagMeaning(flags)})`,
+    Number.isFinite(ms) ? formatMs(ms) : "",
+    upstream === "" || upstream === "-" ? "" : `${direction} ${upstreamName(upstream)}`,
+  ]
+    .filter((part) => part !== "")
+    .join(" ");
+}
+
+const shown = new Set(["msg", "message", "level", "time", "timestamp", "ts", "severity"]);
+
+export function lineSays(line: string): string {
+  const fields = readObject(line);
+  if (!fields) return line;
+  if ("response_code" in fields && "method" in fields) return accessLog(fields);
+  const message = text(fields["msg"]) || text(fields["message"]);
+  if (message === "") return line;
+  const rest = Object.entries(fields)
+    .filter(([key, value]) => !shown.has(key) && text(value) !== "")
+    .map(([key, value]) => `${key}=${text(value)}`);
+  return [message, ...rest].join("  ");
+}
