@@ -69,7 +69,7 @@ it("stops when it is cancelled or out of time", async () => {
   let now = 0;
   const clock = { ...systemClock, monotonicMs: () => (now += 1000) };
   const slow = engineOver({ clock }).instant({ query: "up", timeMs: 0, timeoutMs: 500 });
-  await expect(slow).rejects.toMatchObject({ code: "timeout" });
+  await expect(slow).rejects.toThrow("query timed out after 0.5s");
 });
 
 it("explains what each operator cost", async () => {
@@ -94,4 +94,48 @@ it("fetches a selector once however often the query uses it", async () => {
   const engine = createMetricEngine({ reader: counting, clock: systemClock });
   await engine.instant({ query: "a / a + sum(a) + rate(a[1m]) + a offset 1w", timeMs: 0 });
   expect(selects).toBe(2);
+});
+
+it("drops metric names at once, unless their removal is delayed", async () => {
+  const reader = new MemoryReader();
+  for (const name of ["a_total", "b_total"])
+    reader.add(LabelSet.fromMap({ __name__: name, pod: "x" }), [
+      { timeMs: 0, value: 1 },
+      { timeMs: 15_000, value: 2 },
+    ]);
+  const engine = createMetricEngine({ reader, clock: systemClock });
+  const at = { timeMs: 15_000 };
+  const both = { query: 'rate({pod="x"}[1m])', ...at };
+  await expect(engine.instant(both)).rejects.toMatchObject({
+    code: "execution",
+    message: "vector cannot contain metrics with the same labelset",
+  });
+  const absent = await engine.instant({ query: 'absent_over_time({pod="x"}[1m])', ...at });
+  expect(absent.value).toEqual({ type: "vector", samples: [] });
+  const query = 'label_replace(rate({pod="x"}[1m]), "metric", "$1", "__name__", "(.*)_total")';
+  const delayed = createMetricEngine({
+    reader,
+    clock: systemClock,
+    features: { delayedNameRemoval: true },
+  });
+  const { value } = await delayed.instant({ query, ...at });
+  expect(value.type === "vector" && value.samples.map(({ labels }) => labels)).toEqual([
+    { metric: "a", pod: "x" },
+    { metric: "b", pod: "x" },
+  ]);
+});
+
+it("says where a gauge is treated as a counter", async () => {
+  const { infos } = await engineOver().instant({ query: "rate(up[1m])", timeMs: 60_000 });
+  expect(infos).toEqual([
+    'PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "up" (1:6)',
+  ]);
+});
+
+it("refuses modifiers that it would otherwise pass over", async () => {
+  const features = { extendedRangeSelectors: true };
+  const query = "increase(up[1m] anchored)";
+  await expect(engineOver({ features }).instant({ query, timeMs: 0 })).rejects.toMatchObject({
+    code: "bad-query",
+  });
 });

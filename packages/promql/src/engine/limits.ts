@@ -1,5 +1,5 @@
 /** What one query may cost. Over a limit it fails with `LimitError` and harms nothing else. */
-import { CancelledError, type Clock, LimitError, SkoposError } from "@skopos/model";
+import { CancelledError, type Clock, LimitError } from "@skopos/model";
 
 export interface EngineLimits {
   /** Series one selector may touch. */
@@ -45,7 +45,7 @@ export class Budget {
   poll(): void {
     if (this.#cancelled()) throw new CancelledError("query was cancelled");
     if (this.#clock.monotonicMs() > this.#deadlineMs)
-      throw new SkoposError("timeout", `query timed out after ${this.#timeoutMs / 1000}s`);
+      throw new CancelledError(`query timed out after ${this.#timeoutMs / 1000}s`);
   }
 
   /** True when the query should stop; for readers, which throw themselves. */

@@ -181,7 +181,8 @@ class Builder {
       const params = scalars.map((arg) => this.scalar(arg));
       const node = { ...base, kind: "range-call", name: expr.name, window, params } as const;
       if (expr.name !== "absent_over_time") return node;
-      const present = { ...node, name: "present_over_time", text: `present of ${base.text}` };
+      // It keeps names, so that series which differ in nothing else do not collide.
+      const present = { ...node, name: "last_over_time", text: `last of ${base.text}` };
       const matchers = matchersOfArgument(windowArg);
       return { ...this.#plainCall(base, "absent"), inputs: [present], matchers };
     }
