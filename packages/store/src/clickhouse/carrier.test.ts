@@ -15,6 +15,7 @@ import { LogStore } from "./log-store.ts";
 import { migrate } from "./schema.ts";
 import { type SupervisedClickHouse, superviseClickHouse } from "./supervise.ts";
 
+const patience = { timeout: 15_000 };
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 let dir: string;
 let server: SupervisedClickHouse;
@@ -87,7 +88,7 @@ async function counted(): Promise<{ all: number; different: number }> {
   return row!;
 }
 
-/** Carries until all that is acknowledged is carried; returns every report. */
+/** Carries, in batches of some hundred lines, until all that is acknowledged is carried; returns every report. */
 async function carryAll(into: ClickHouseClient = client, stop = new AbortController()) {
   const follower = await JournalReader.open({ dir: journalDir });
   const reports: CarrierProgress[] = [];
@@ -132,7 +133,7 @@ describe("the carrier", () => {
 
   it("sends again what it sent before a checkpoint was lost, and nothing is doubled", async () => {
     await writeLines(2000);
-    const position = (await carryAll()).at(-1)!.position;
+    const position = (await carryAll()).at(-1)!.carriedThrough;
     expect(await counted()).toEqual({ all: 2000, different: 2000 });
     // What the file said while the first batch was on its way.
     const { identity } = JSON.parse(await readFile(checkpointFile, "utf8")) as { identity: number };
@@ -157,13 +158,15 @@ describe("the carrier", () => {
     const nobody = openClickHouse({ ...server.connection, url: "http://127.0.0.1:1" });
     const stop = new AbortController();
     const carrying = carryAll(nobody, stop);
-    await expect.poll(savedCheckpoint).toMatchObject({ done: 0, intent: tried });
+    await expect.poll(savedCheckpoint, patience).toMatchObject({ done: 0, intent: tried });
     stop.abort();
     expect(await carrying).toEqual([]);
     await nobody.close();
     await writeLines(100, 100);
-    const positions = (await carryAll()).map(({ position }) => position);
+    const positions = (await carryAll()).map(({ carriedThrough }) => carriedThrough);
     expect(positions).toEqual([tried, journal.durableThrough]);
+    const end = journal.durableThrough;
+    expect(await savedCheckpoint()).toMatchObject({ done: end, intent: end });
     expect(await counted()).toEqual({ all: 200, different: 200 });
   });
 
@@ -172,13 +175,13 @@ describe("the carrier", () => {
     const writing = (async () => {
       let written = 0;
       while (!stop.signal.aborted) {
-        await writeLines(200, written);
-        written += 200;
-        await sleep(systemClock, 5);
+        await writeLines(40, written);
+        written += 40;
+        await sleep(systemClock, 20);
       }
       return written;
     })();
-    for (const reports of [1, 7, 3, 12]) {
+    for (const reports of [1, 5, 2, 7]) {
       const carrier = startProcess();
       for (let i = 0; i < reports; i++) await once(carrier.stdout!, "data");
       await sleep(systemClock, (reports * 7) % 13);
@@ -196,15 +199,13 @@ describe("the carrier", () => {
     let written = 0;
     for (const afterMs of [40, 90, 10]) {
       const { pid } = server;
-      const writing = writeLines(3000, written);
+      const writing = writeLines(1500, written);
       await once(carrier.stdout!, "data");
       await sleep(systemClock, afterMs);
       process.kill(pid!, "SIGKILL");
       await writing;
-      written += 3000;
-      await expect
-        .poll(() => server.state === "ready" && server.pid !== pid, { timeout: 20_000 })
-        .toBe(true);
+      written += 1500;
+      await expect.poll(() => server.state === "ready" && server.pid !== pid, patience).toBe(true);
     }
     carrier.kill("SIGKILL");
     await once(carrier, "exit");

@@ -16,8 +16,10 @@ import type { Log } from "./supervise.ts";
 import { spanColumns } from "./trace-store.ts";
 
 export interface CarrierProgress {
-  /** Everything below is in ClickHouse: the journal may let go of it. */
+  /** The checkpoint on disk: the journal may let go of everything below. */
   readonly position: number;
+  /** Everything below is in ClickHouse. */
+  readonly carriedThrough: number;
   /** Durable bytes in the journal that are not carried yet. */
   readonly behindBytes: number;
   /** Frames since the start that ClickHouse would not take, and that were left out. */
@@ -37,6 +39,8 @@ export interface CarrierOptions {
 
 /** How long rows gather before a batch that is not full is sent. */
 const gatherMs = 400;
+/** A checkpoint costs two syncs, and most frames in the journal may be none of ours. */
+const saveEveryMs = 2000;
 const backOffMs = { first: 250, max: 5000 };
 
 const tables = [
@@ -85,19 +89,22 @@ interface Batch {
 class Carrier {
   readonly #options: CarrierOptions;
   readonly #batchBytesMax: number;
-  readonly #identity: number;
-  #checkpoint: Checkpoint;
+  /** What the file says. */
+  #saved: Checkpoint;
+  #savedAtMs: number;
+  #done: number;
   #rejectedFrames = 0;
 
   constructor(options: CarrierOptions, checkpoint: Checkpoint) {
     this.#options = options;
     this.#batchBytesMax = options.batchBytesMax ?? 32 * 1024 * 1024;
-    this.#identity = checkpoint.identity;
-    this.#checkpoint = checkpoint;
+    this.#saved = checkpoint;
+    this.#savedAtMs = options.clock.monotonicMs();
+    this.#done = checkpoint.done;
   }
 
   async run(): Promise<void> {
-    const { clock, signal } = this.#options;
+    const { clock, log, signal } = this.#options;
     let delayMs = backOffMs.first;
     while (!signal.aborted) {
       try {
@@ -105,16 +112,17 @@ class Carrier {
         delayMs = backOffMs.first;
         if (!full) await sleep(clock, gatherMs, signal);
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted) break;
         if (!this.#mayPass(error)) throw error;
-        this.#options.log.warn(
-          { error: messageOf(error), delayMs, position: this.#checkpoint.done },
+        log.warn(
+          { error: messageOf(error), delayMs, position: this.#done },
           "spans and log lines cannot be carried into ClickHouse now",
         );
         await sleep(clock, delayMs, signal);
         delayMs = Math.min(delayMs * 2, backOffMs.max);
       }
     }
+    if (this.#saved.done !== this.#done) await this.#save(this.#done, this.#done);
   }
 
   /** Damage of the journal does not pass by waiting. */
@@ -125,22 +133,27 @@ class Carrier {
 
   /** Carries one batch. Says whether it was full, so that more is likely to wait. */
   async #step(): Promise<boolean> {
-    const { checkpointFile } = this.#options;
-    const { done, intent } = this.#checkpoint;
-    const batch = await this.#gather(done, intent > done ? intent : undefined);
-    if (!batch) return false;
-    if (intent !== batch.to) await this.#note({ done, intent: batch.to });
-    for (const table of tables) await this.#insert(table, batch);
-    this.#checkpoint = { identity: this.#identity, done: batch.to, intent: batch.to };
-    await writeCheckpoint(checkpointFile, this.#checkpoint);
-    await this.#report();
-    return batch.frames.length > 0 && sizeOf(batch.frames) >= this.#batchBytesMax;
+    const intent = this.#saved.intent > this.#done ? this.#saved.intent : undefined;
+    const batch = await this.#gather(this.#done, intent);
+    if (batch && batch.frames.length > 0) {
+      if (this.#saved.done !== batch.from || intent !== batch.to)
+        await this.#save(batch.from, batch.to);
+      for (const table of tables) await this.#insert(table, batch);
+    }
+    if (batch) this.#done = batch.to;
+    // With the next batch the file learns that this one is done; when none comes, or none of ours, after a while.
+    const dueMs = this.#savedAtMs + saveEveryMs;
+    if (this.#saved.done !== this.#done && this.#options.clock.monotonicMs() >= dueMs)
+      await this.#save(this.#done, this.#done);
+    if (batch) await this.#report();
+    return batch !== undefined && sizeOf(batch.frames) >= this.#batchBytesMax;
   }
 
-  async #note(next: { done: number; intent: number }): Promise<void> {
-    const checkpoint = { identity: this.#identity, ...next };
+  async #save(done: number, intent: number): Promise<void> {
+    const checkpoint = { identity: this.#saved.identity, done, intent };
     await writeCheckpoint(this.#options.checkpointFile, checkpoint);
-    this.#checkpoint = checkpoint;
+    this.#saved = checkpoint;
+    this.#savedAtMs = this.#options.clock.monotonicMs();
   }
 
   /** The next frames: up to `to` when it is given, else as many as a batch takes. */
@@ -196,7 +209,7 @@ class Carrier {
       ),
       clickhouse_settings: {
         ...insertSettings,
-        insert_deduplication_token: `${this.#identity}-${table.kind}-${from}-${to}`,
+        insert_deduplication_token: `${this.#saved.identity}-${table.kind}-${from}-${to}`,
       },
       abort_signal: signal,
     });
@@ -205,9 +218,13 @@ class Carrier {
   async #report(): Promise<void> {
     const { journal, onProgress } = this.#options;
     if (!onProgress) return;
-    const position = this.#checkpoint.done;
-    const behindBytes = Math.max(0, (await journal.durableThrough()) - position);
-    onProgress({ position, behindBytes, rejectedFrames: this.#rejectedFrames });
+    const carriedThrough = this.#done;
+    onProgress({
+      position: this.#saved.done,
+      carriedThrough,
+      behindBytes: Math.max(0, (await journal.durableThrough()) - carriedThrough),
+      rejectedFrames: this.#rejectedFrames,
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * The carrier's checkpoint: a small JSON file, replaced as a whole. `done` is in ClickHouse; the batch up to `intent`
- * may be. The intent is on disk before the batch is sent, so that after a crash the very same batch is sent again and
+ * The carrier's checkpoint: a small JSON file, replaced as a whole. Everything below `done` is in ClickHouse;
+ * the batch from there to `intent` may be. The intent is on disk before the batch is sent, so that after a crash the very same batch is sent again and
  * ClickHouse recognises it.
  */
 import { open, readFile, rename } from "node:fs/promises";

@@ -7,6 +7,7 @@
  */
 import { once } from "node:events";
 import type { Server } from "node:http";
+import { isMainThread } from "node:worker_threads";
 import { invariant, messageOf, sleep, systemClock } from "@skopos/model";
 import { type ChildMessage, readStartMessage, type StartMessage } from "./child-protocol.ts";
 import { Engine } from "./engine.ts";
@@ -63,6 +64,10 @@ async function start(message: StartMessage): Promise<void> {
 
 /** Runs the child until it ends. To be called once, on the main thread of a process that was forked for it. */
 export function runClickHouseChild(): void {
+  invariant(
+    isMainThread && process.connected,
+    "the engine has the main thread of a forked process",
+  );
   // Ctrl-C reaches the whole process group; the parent decides when this one goes.
   process.on("SIGINT", () => {});
   process.on("uncaughtException", (error) => {

@@ -13,6 +13,7 @@ import {
   superviseClickHouse,
 } from "./supervise.ts";
 
+const patience = { timeout: 15_000 };
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 const states: ClickHouseState[] = [];
 const options = {
@@ -127,10 +128,10 @@ describe("the embedded ClickHouse", () => {
     const slow = rows(forever, {
       abort_signal: gone.signal,
     });
-    await expect.poll(() => running(client)).toBe(1);
+    await expect.poll(() => running(client), patience).toBe(1);
     gone.abort();
     await expect(slow).rejects.toThrow();
-    await expect.poll(() => running(client)).toBe(0);
+    await expect.poll(() => running(client), patience).toBe(0);
   });
 
   it("speaks to nobody without the password", async () => {
@@ -142,9 +143,7 @@ describe("the embedded ClickHouse", () => {
   it("is restarted on the same address when it is killed, with its data", async () => {
     const { pid } = server;
     process.kill(pid!, "SIGKILL");
-    await expect
-      .poll(() => server.state === "ready" && server.pid !== pid, { timeout: 20_000 })
-      .toBe(true);
+    await expect.poll(() => server.state === "ready" && server.pid !== pid, patience).toBe(true);
     expect(states).toContain("down");
     expect(await rows("SELECT count() AS n FROM things")).toHaveLength(1);
     expect(await rows("SELECT name FROM things WHERE id = 2")).toEqual([{ name: "two" }]);
@@ -158,7 +157,7 @@ describe("the embedded ClickHouse", () => {
       () => "answered",
       () => "ended",
     );
-    await expect.poll(() => running(itsClient)).toBe(1);
+    await expect.poll(() => running(itsClient), patience).toBe(1);
     await second.stop();
     expect([second.state, second.pid]).toEqual(["down", undefined]);
     expect(await outcome).toBe("ended");

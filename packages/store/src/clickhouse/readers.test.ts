@@ -61,8 +61,8 @@ beforeAll(async () => {
     clock: systemClock,
     log: silent,
     signal: stop.signal,
-    onProgress: ({ position }) => {
-      carried = position;
+    onProgress: ({ carriedThrough }) => {
+      carried = carriedThrough;
     },
   });
 });

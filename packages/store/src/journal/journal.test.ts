@@ -188,6 +188,13 @@ describe("journal", () => {
     expect(await texts("j", disk)).toEqual(["first", "second", "third"]);
   });
 
+  it("does not open on a full disk, and says so", async () => {
+    const disk = new SimulatedDisk({ capacityBytes: 10 });
+    await expect(openOn(disk)).rejects.toMatchObject({ code: "disk-full" });
+    disk.capacityBytes = 1000;
+    await (await openOn(disk)).close();
+  });
+
   it("never acknowledges what a failed sync forgot", async () => {
     const disk = new SimulatedDisk();
     const journal = await openOn(disk);

@@ -211,7 +211,12 @@ export class Journal implements JournalWriter {
   async #begin(): Promise<void> {
     if (this.#bases.length === 0) {
       this.#startSegment(this.#end);
-      await this.#writePending();
+      try {
+        await this.#writePending();
+      } catch (error) {
+        await this.#file?.file.close();
+        throw error;
+      }
     }
     await this.#publish(this.#durable);
     await this.#mark.sync();

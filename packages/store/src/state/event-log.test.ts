@@ -61,5 +61,8 @@ it("stops at an event that nobody understands", async () => {
     files: disk,
   });
   await numbers.append({ x: 1 });
-  await expect(events(await open(disk))).rejects.toThrow("not a string");
+  await numbers.close();
+  const texts = await open(disk);
+  await expect(events(texts)).rejects.toThrow("not a string");
+  await texts.close();
 });

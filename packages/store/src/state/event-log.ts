@@ -93,7 +93,12 @@ export class EventLog<T> {
     });
     const reader = await JournalReader.open({ dir, clock, ...disk });
     const log = new EventLog(decode, journal, reader);
-    log.#sequence = log.#durableSequence = await lastSequence(dir, reader);
+    try {
+      log.#sequence = log.#durableSequence = await lastSequence(dir, reader);
+    } catch (error) {
+      await log.close();
+      throw error;
+    }
     // What was dropped was everything behind the last durable event.
     numbering.renumber = () => (log.#sequence = log.#durableSequence);
     return log;

@@ -15,5 +15,5 @@ await runCarrier({
   log: { info: () => {}, warn: () => {}, error: () => {} },
   signal: new AbortController().signal,
   batchBytesMax: 20_000,
-  onProgress: ({ position }) => tell(String(position)),
+  onProgress: ({ carriedThrough }) => tell(String(carriedThrough)),
 });
