@@ -259,6 +259,7 @@ export class PracticeWorld {
         holdMs: 20_000,
         quietMs: 30_000,
         verifyDeadlineMs: 90_000,
+        planExpiryMs: 120_000,
       },
       onError: (error, doing) => this.errors.push(`${doing}: ${String(error)}`),
     });

@@ -431,6 +431,8 @@ export class ActionDesk {
       for (const action of incident.actions) {
         if (this.#busy.has(action.id)) continue;
         if (action.state === "verifying") await this.#verify(action, nowMs);
+        else if (action.state === "proposed")
+          await this.#exclusively(action.id, () => this.#plan(incident.id, action.id));
         else if (action.state === "awaiting-approval" && action.approvedBy === null) {
           if (action.plan && action.plan.expiresAt <= nowMs)
             await this.#close(action, "expired", machine, "Nobody approved it in time.");

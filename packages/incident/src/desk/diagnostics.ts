@@ -131,12 +131,18 @@ export class Diagnostics {
       windowMs,
       lookbackMs: settings.lookbackMs,
       excluded: this.#otherIncidents(incident, windowMs),
+      claimed: this.#claimedByOthers(incident),
       previous: incident.diagnosis,
     });
     const current = this.#ledger.incident(incident.id);
     const stale =
       current.state === "resolved" || current.actions.some(({ state }) => isInFlight(state));
-    if (stale || !isNews(current.diagnosis, found.diagnosis)) return false;
+    if (stale) return false;
+    if (!isNews(current.diagnosis, found.diagnosis)) {
+      // What the answer calls for may still be missing: a restart can fall between the two.
+      await this.#onDiagnosed(incident.id);
+      return false;
+    }
     const [first] = found.diagnosis.hypotheses;
     const explained = found.diagnosis.state === "explained" && first !== undefined;
     await this.#ledger.append({
@@ -154,6 +160,16 @@ export class Diagnostics {
     });
     await this.#onDiagnosed(incident.id);
     return true;
+  }
+
+  /** Where other open incidents begin. One that shares the origin claims nothing. */
+  #claimedByOthers(incident: IncidentRecord): Set<string> {
+    return new Set(
+      this.#ledger.unresolved
+        .filter(({ id }) => id !== incident.id)
+        .flatMap(({ roots }) => roots)
+        .filter((root) => !incident.roots.includes(root)),
+    );
   }
 
   #otherIncidents(incident: IncidentRecord, windowMs: number) {

@@ -38,6 +38,8 @@ export interface DiagnosisInput {
   readonly lookbackMs: number;
   /** Stretches that other incidents disturbed: no part of "usual". */
   readonly excluded: readonly Range[];
+  /** Nodes that other open incidents are about: their trouble is not this one's. */
+  readonly claimed: ReadonlySet<string>;
   readonly previous: Diagnosis | undefined;
 }
 
@@ -152,6 +154,7 @@ function buildScene(
     const times = requests.times.filter((time) => time >= part.startMs && time <= part.endMs);
     return sum + times.length * signals.stepMs;
   }, 0);
+  const isFree = ({ node }: { readonly node: string }) => !input.claimed.has(node);
   const fails = trouble.failuresPerSecond > 0.01 * trouble.requestsPerSecond;
   return {
     signals,
@@ -164,9 +167,11 @@ function buildScene(
       startMs: onsetMs - changesBeforeMs,
       endMs: input.nowMs,
     }),
-    ownWork: rankOwn(signals, windows, starts, "work"),
-    ownFailures: rankOwn(signals, windows, starts, "failures"),
-    lost: findLost(signals, windows).filter(({ edge }) => isBelow(signals, starts, edge.target)),
+    ownWork: rankOwn(signals, windows, starts, "work").filter(isFree),
+    ownFailures: rankOwn(signals, windows, starts, "failures").filter(isFree),
+    lost: findLost(signals, windows).filter(
+      ({ edge }) => !input.claimed.has(edge.target) && isBelow(signals, starts, edge.target),
+    ),
     failuresPerSecond: trouble.failuresPerSecond,
     excessWork: trouble.excessWork,
     signal: fails ? "errors" : trouble.excessWork > 0 ? kind : "none",
@@ -246,7 +251,9 @@ export async function diagnose(input: DiagnosisInput): Promise<DiagnosisResult> 
   const first = buildScene(signals, input, { spans: new Map(), logs: new Map() });
   const found = await inspect(first, input, warnings);
   const scene: Scene = { ...first, spans: found.spans, logs: found.logs };
-  const findings = recognisers.flatMap((recognise) => recognise(scene));
+  const findings = recognisers
+    .flatMap((recognise) => recognise(scene))
+    .filter(({ node }) => !input.claimed.has(node));
   if (scene.hasLittleHistory)
     warnings.push("There is less than a minute of usual traffic to compare with.");
   return {
