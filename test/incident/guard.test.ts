@@ -272,6 +272,57 @@ describe("a cause without a change", () => {
   });
 });
 
+/** The same story in a fresh world, in which the process dies before its event number `last` is kept. */
+async function killAfter(last: number): Promise<void> {
+  await world.close();
+  world = new PracticeWorld(11);
+  await world.open();
+  await world.live(150_000);
+  const process = { killed: false };
+  world.log.before = () => {
+    if (world.log.events.length < last && !process.killed) return;
+    process.killed = true;
+    throw new Error("killed");
+  };
+  badRollout();
+  const dies = async () => {
+    for (let i = 0; i < 60 && !process.killed; i++) {
+      await world.live(5000).catch((error: unknown) => {
+        if (!process.killed) throw error;
+      });
+      const [summary] = world.desk.list("open");
+      const incident = summary && (await world.desk.incident(summary.id));
+      const action = incident?.actions.find(({ state }) => state === "awaiting-approval");
+      if (incident && action)
+        await approve({ incident, action }).catch((error: unknown) => {
+          if (!process.killed) throw error;
+        });
+    }
+  };
+  await dies();
+  expect(process.killed).toBe(true);
+  const stopped = world.desk.stop();
+  await world.clock.advance(1000);
+  await stopped;
+  world.log.before = () => undefined;
+  await world.openDesk();
+  await world.until(`recovery after ${last} events`, async () => {
+    const [summary] = world.desk.list("all");
+    if (!summary) return false;
+    const incident = await world.desk.incident(summary.id);
+    const action = incident.actions.find(({ state }) => state === "awaiting-approval");
+    if (action && action.approvedBy === null) await approve({ incident, action });
+    return incident.state === "resolved";
+  });
+  expect(writes()).toHaveLength(1);
+  const ids = world.desk.list("all").map(({ id }) => id);
+  expect(ids).toHaveLength(1);
+  const before = await world.desk.incident(ids[0] ?? "");
+  await world.desk.stop();
+  await world.openDesk();
+  expect(await world.desk.incident(ids[0] ?? "")).toEqual(before);
+}
+
 describe("a desk that is killed", () => {
   it("goes on from every event, and writes to the object exactly once", async () => {
     badRollout();
@@ -282,56 +333,4 @@ describe("a desk that is killed", () => {
     expect(whole).toBeGreaterThan(8);
     for (let last = 3; last < whole; last++) await killAfter(last);
   }, 180_000);
-
-  /** The same story in a fresh world, in which the process dies before its event number `last` is kept. */
-  async function killAfter(last: number): Promise<void> {
-    const { close } = world;
-    await close.call(world);
-    world = new PracticeWorld(11);
-    await world.open();
-    await world.live(150_000);
-    let killed = false;
-    world.log.before = () => {
-      if (world.log.events.length < last && !killed) return;
-      killed = true;
-      throw new Error("killed");
-    };
-    badRollout();
-    const dies = async () => {
-      for (let i = 0; i < 60 && !killed; i++) {
-        await world.live(5000).catch((error: unknown) => {
-          if (!killed) throw error;
-        });
-        const [summary] = world.desk.list("open");
-        const incident = summary && (await world.desk.incident(summary.id));
-        const action = incident?.actions.find(({ state }) => state === "awaiting-approval");
-        if (incident && action)
-          await approve({ incident, action }).catch((error: unknown) => {
-            if (!killed) throw error;
-          });
-      }
-    };
-    await dies();
-    expect(killed).toBe(true);
-    const stopped = world.desk.stop();
-    await world.clock.advance(1000);
-    await stopped;
-    world.log.before = () => undefined;
-    await world.openDesk();
-    await world.until(`recovery after ${last} events`, async () => {
-      const [summary] = world.desk.list("all");
-      if (!summary) return false;
-      const incident = await world.desk.incident(summary.id);
-      const action = incident.actions.find(({ state }) => state === "awaiting-approval");
-      if (action && action.approvedBy === null) await approve({ incident, action });
-      return incident.state === "resolved";
-    });
-    expect(writes()).toHaveLength(1);
-    const ids = world.desk.list("all").map(({ id }) => id);
-    expect(ids).toHaveLength(1);
-    const before = await world.desk.incident(ids[0] ?? "");
-    await world.desk.stop();
-    await world.openDesk();
-    expect(await world.desk.incident(ids[0] ?? "")).toEqual(before);
-  }
 });
