@@ -1,5 +1,5 @@
 /** Builds `dist/`: the program (one bundle per process or thread) and the web page. chdb stays outside: it is native. */
-import { existsSync, rmSync } from "node:fs";
+import { cpSync, existsSync, rmSync } from "node:fs";
 import path from "node:path";
 import { rolldown } from "rolldown";
 import { build as buildWeb } from "vite";
@@ -14,9 +14,17 @@ const entries: Record<string, string> = {
   "query-thread": "apps/server/src/threads/query-thread.ts",
   "carrier-thread": "apps/server/src/threads/carrier-thread.ts",
   "clickhouse-process": "apps/server/src/threads/clickhouse-process.ts",
-  "lab-process": "apps/lab/src/lab-process.ts",
-  "pod-process": "apps/lab/src/pod-process.ts",
-  "load-process": "apps/lab/src/load-process.ts",
+  "lab-process": "apps/lab/src/entries/lab-process.ts",
+  "pod-process": "apps/lab/src/entries/pod-process.ts",
+  "load-process": "apps/lab/src/entries/load-process.ts",
+};
+
+/** Folder in dist → source: data that is read at run time. */
+const resources: Record<string, string> = {
+  rules: "packages/alerting/rules",
+  runbooks: "packages/incident/runbooks",
+  scenarios: "apps/lab/scenarios",
+  topologies: "apps/lab/topologies",
 };
 
 export async function build(): Promise<void> {
@@ -43,6 +51,8 @@ export async function build(): Promise<void> {
       'import { createRequire as skoposCreateRequire } from "node:module"; const require = skoposCreateRequire(import.meta.url);',
   });
   await bundle.close();
+  for (const [name, source] of Object.entries(resources))
+    cpSync(path.join(root, source), path.join(dist, name), { recursive: true });
   await buildWeb({
     configFile: path.join(root, "apps/web/vite.config.ts"),
     root: path.join(root, "apps/web"),

@@ -65,7 +65,13 @@ const schema = z.strictObject({
     })
     .prefault({}),
   incidents: z
-    .strictObject({ holdTime: duration.default(120_000), verifyTimeout: duration.default(900_000) })
+    .strictObject({
+      /** How long the signals must stay well after an action. */
+      holdTime: duration.default(120_000),
+      verifyTimeout: duration.default(600_000),
+      /** How long alerts must be quiet before an incident counts as over. */
+      quietTime: duration.default(60_000),
+    })
     .prefault({}),
   /** The control address of a practice mesh. */
   practice: z.strictObject({ url: z.url() }).optional(),

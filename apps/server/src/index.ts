@@ -1,1 +1,3 @@
-export {};
+export { parseServerConfig, readServerConfigFile, type ServerConfig } from "./config.ts";
+export { type RunningServer, startServer, version } from "./start.ts";
+export { resourceDir } from "./threads/entries.ts";

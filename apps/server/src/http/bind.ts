@@ -1,5 +1,5 @@
 /** Binds the routes of `@skopos/api` to handlers: validates what comes in, checks the role, sends what comes out. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import { SkoposError } from "@skopos/model";
 import { apiPrefix, type ReplyOf, type RouteName, routes } from "@skopos/api";
 import type { z } from "zod";
@@ -36,11 +36,8 @@ function parsed<Schema extends z.ZodType>(
 }
 
 /** Aborts when the connection closes before the answer is out. */
-export function goneSignal(request: FastifyRequest, reply: FastifyReply): AbortSignal {
+export function goneSignal(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
-  request.raw.on("close", () => {
-    if (request.raw.destroyed && !reply.raw.writableEnded) controller.abort();
-  });
   reply.raw.on("close", () => {
     if (!reply.raw.writableEnded) controller.abort();
   });
@@ -70,7 +67,7 @@ function bindRoute<Name extends RouteName>(
         query: parsed(route.query, request.query, "query") as Call<Name>["query"],
         body: parsed(route.body, request.body, "body") as Call<Name>["body"],
         principal,
-        signal: goneSignal(request, reply),
+        signal: goneSignal(reply),
         reply,
       };
       const handler = handlers[name] as (

@@ -8,13 +8,14 @@ import type {
   Span,
   TraceSummary,
 } from "@skopos/model";
+import type { ClickHouseConnection, HeadShare } from "@skopos/store";
 
+/** What a query thread is started with. */
 export interface QueryThreadData {
-  /** The head's shared memory, once the telemetry thread has announced it. */
-  head: unknown;
-  /** Where ClickHouse answers, while it does. */
-  clickhouse: unknown;
-  timeoutMs: number;
+  readonly head: HeadShare;
+  readonly clickhouse: ClickHouseConnection;
+  /** The longest a query may take. */
+  readonly timeoutMs: number;
 }
 
 export interface SeriesRequest {
@@ -30,9 +31,6 @@ interface TimeRange {
 }
 
 export type QueryCalls = {
-  setHead(share: QueryThreadData["head"]): Promise<void>;
-  setClickHouse(connection: QueryThreadData["clickhouse"]): Promise<void>;
-
   instant(query: { query: string; timeMs: number; timeoutMs: number }): Promise<MetricResult>;
   range(query: {
     query: string;

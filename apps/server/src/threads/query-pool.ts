@@ -50,20 +50,6 @@ export class QueryPool {
     return answer.finally(() => clearTimeout(deadline));
   }
 
-  /** Tells every thread, and those to come, where ClickHouse is. */
-  async setClickHouse(connection: QueryThreadData["clickhouse"]): Promise<void> {
-    this.#data.clickhouse = connection;
-    await Promise.all(
-      this.#members.map((member) => member.caller.call("setClickHouse", connection)),
-    );
-  }
-
-  /** Tells every thread, and those to come, of grown shared memory. */
-  async setHead(share: QueryThreadData["head"]): Promise<void> {
-    this.#data.head = share;
-    await Promise.all(this.#members.map((member) => member.caller.call("setHead", share)));
-  }
-
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#members.map((member) => member.worker.terminate()));

@@ -1,0 +1,214 @@
+/** Our own API: each route of `@skopos/api` and where its answer comes from. */
+import type { Graph, IncidentSummary, NowPage, Session, Status } from "@skopos/api";
+import type { IncidentDesk } from "@skopos/incident";
+import type { ClusterWatch, Topology } from "@skopos/mesh";
+import { type LogEngine, SkoposError, type TraceEngine } from "@skopos/model";
+import type { ApiHandlers } from "../http/bind.ts";
+import { type Principal, sessionCookie, type Sessions } from "../http/sessions.ts";
+import type { RpcCaller } from "../threads/rpc.ts";
+import type { TelemetryCalls } from "../threads/telemetry-calls.ts";
+import { toHistogram, toLogLine } from "../views/log-view.ts";
+import { searchHits } from "../views/search-view.ts";
+import { toTraceView } from "../views/trace-view.ts";
+import type { Practice } from "./practice.ts";
+
+export interface SkoposParts {
+  readonly sessions: Sessions;
+  readonly desk: IncidentDesk;
+  readonly topology: Topology;
+  readonly cluster: ClusterWatch;
+  readonly traces: TraceEngine;
+  readonly logs: LogEngine;
+  readonly telemetry: RpcCaller<TelemetryCalls>;
+  readonly practice: Practice;
+  readonly status: () => Promise<Status>;
+  readonly clusterName: string;
+  readonly practiceAttached: boolean;
+  readonly nowMs: () => number;
+}
+
+const hourMs = 3_600_000;
+const graphWindowMs = 60_000;
+const histogramBuckets = 60;
+
+function sessionOf(parts: SkoposParts, principal: Principal): Session {
+  return {
+    user: principal.user,
+    role: principal.role,
+    csrfToken: principal.csrfToken ?? "",
+    cluster: parts.clusterName,
+    practice: parts.practiceAttached,
+  };
+}
+
+/** An hour back from now where the caller names no range. */
+function rangeOf(
+  parts: SkoposParts,
+  query: { start?: number | undefined; end?: number | undefined },
+): { startMs: number; endMs: number } {
+  const endMs = query.end ?? parts.nowMs();
+  const startMs = query.start ?? endMs - hourMs;
+  if (startMs > endMs) throw new SkoposError("bad-request", "the range ends before it starts");
+  return { startMs, endMs };
+}
+
+export function createHandlers(parts: SkoposParts): ApiHandlers {
+  const { desk, topology, nowMs } = parts;
+  const trouble = (nodeId: string) => desk.trouble(nodeId);
+  const graphNow = (): Promise<Graph> =>
+    topology.graph({ timeMs: nowMs(), windowMs: graphWindowMs }, trouble);
+  const cookie = (value: string, maxAge: number) =>
+    `${sessionCookie}=${value}; HttpOnly; SameSite=Strict; Path=/; Max-Age=${maxAge}`;
+
+  return {
+    session: ({ principal }) => sessionOf(parts, principal),
+    signIn: ({ body, reply }) => {
+      const opened =
+        "code" in body
+          ? parts.sessions.redeemCode(body.code)
+          : parts.sessions.redeemToken(body.token);
+      if (!opened) {
+        const what =
+          "code" in body
+            ? "the link was used already or is too old: restart, or sign in with a token"
+            : "the token is not known here";
+        throw new SkoposError("unauthenticated", what);
+      }
+      reply.header("set-cookie", cookie(opened.cookie, 12 * 3600));
+      return sessionOf(parts, opened.principal);
+    },
+    signOut: ({ reply }) => {
+      reply.header("set-cookie", cookie("", 0));
+      return {};
+    },
+    status: () => parts.status(),
+    now: (): Promise<NowPage> => topology.now(nowMs()),
+    search: async ({ query }) => {
+      const graph = await graphNow();
+      return { hits: searchHits(query.q, graph.nodes, desk.list("all")) };
+    },
+
+    graph: ({ query }) =>
+      topology.graph(
+        {
+          timeMs: query.at ?? nowMs(),
+          windowMs: query.windowMs ?? graphWindowMs,
+          ...(query.namespace === undefined ? {} : { namespace: query.namespace }),
+        },
+        trouble,
+      ),
+    service: ({ params, query }) =>
+      topology.serviceDetail(
+        `${params["namespace"] ?? ""}/${params["name"] ?? ""}`,
+        rangeOf(parts, query),
+        trouble,
+      ),
+    changes: ({ query }) => ({
+      changes: parts.cluster.changes({
+        ...rangeOf(parts, query),
+        ...(query.service === undefined ? {} : { serviceId: query.service }),
+      }),
+    }),
+
+    incidents: ({ query }): { incidents: IncidentSummary[] } => ({
+      incidents: desk.list(query.state ?? "all"),
+    }),
+    incident: ({ params }) => desk.incident(params["id"] ?? ""),
+    acknowledge: ({ params, principal }) => desk.acknowledge(params["id"] ?? "", principal.user),
+    addNote: ({ params, body, principal }) =>
+      desk.addNote(params["id"] ?? "", principal.user, body.text),
+    resolve: ({ params, principal }) => desk.resolve(params["id"] ?? "", principal.user),
+    planAction: ({ params }) => desk.actions.plan(params["id"] ?? "", params["actionId"] ?? ""),
+    approveAction: ({ params, body, principal }) =>
+      desk.actions.approve(params["id"] ?? "", params["actionId"] ?? "", {
+        by: principal.user,
+        confirm: body.confirm,
+      }),
+    refuseAction: ({ params, principal }) =>
+      desk.actions.refuse(params["id"] ?? "", params["actionId"] ?? "", principal.user),
+    undoAction: ({ params, body, principal }) =>
+      desk.actions.undo(params["id"] ?? "", params["actionId"] ?? "", {
+        by: principal.user,
+        confirm: body.confirm,
+      }),
+
+    traces: async ({ query, signal }) => {
+      const found = await parts.traces.search(query.query ?? "", {
+        ...rangeOf(parts, query),
+        limit: query.limit ?? 50,
+        signal,
+      });
+      return {
+        traces: found.map(({ startNs, durationNs, ...rest }) => ({
+          ...rest,
+          services: { ...rest.services },
+          matched: [...rest.matched],
+          startNs: startNs.toString(),
+          durationMs: durationNs / 1e6,
+        })),
+        warnings: [],
+      };
+    },
+    trace: async ({ params, signal }) => {
+      const id = (params["id"] ?? "").toLowerCase();
+      const spans = await parts.traces.trace(id, signal);
+      if (spans.length === 0)
+        throw new SkoposError(
+          "not-found",
+          `no spans of trace ${id}: it may be too old, or not sampled`,
+        );
+      return toTraceView(id, spans);
+    },
+    traceServices: async ({ query }) => {
+      const { startMs, endMs } = rangeOf(parts, query);
+      return { services: await parts.traces.services(startMs, endMs) };
+    },
+    logs: async ({ query, signal }) => {
+      const { startMs, endMs } = rangeOf(parts, query);
+      const limit = query.limit ?? 500;
+      const result = await parts.logs.query({
+        query: query.query,
+        startNs: BigInt(startMs) * 1_000_000n,
+        endNs: BigInt(endMs) * 1_000_000n,
+        limit: limit + 1,
+        direction: query.direction ?? "backward",
+        signal,
+      });
+      if (result.type !== "lines")
+        throw new SkoposError(
+          "bad-query",
+          'this is a metric query; ask for lines, like {app="user-service"}',
+        );
+      const more = result.records.length > limit;
+      const lines = result.records.slice(0, limit).map(toLogLine);
+      return {
+        lines,
+        histogram: toHistogram(lines, startMs, endMs, histogramBuckets),
+        more,
+        warnings: [],
+      };
+    },
+    alerts: async () => ({
+      groups: (await parts.telemetry.call("rules", null)).map((group) => ({
+        name: group.name,
+        file: group.file,
+        intervalMs: group.intervalMs,
+        rules: group.rules.map((rule) => ({
+          name: rule.name,
+          kind: rule.kind,
+          query: rule.query,
+          health: rule.health,
+          lastError: rule.lastError,
+          forMs: rule.forMs,
+          lastEvaluationAt: rule.lastEvaluationMs,
+          alerts: [...rule.alerts],
+        })),
+      })),
+    }),
+
+    practice: () => parts.practice.state(),
+    practiceBreak: ({ body }) => parts.practice.breakIt(body),
+    practiceMend: () => parts.practice.mend(),
+    practiceLoad: ({ body }) => parts.practice.load(body),
+  };
+}

@@ -1,0 +1,346 @@
+/**
+ * The composition root: starts every part in order, joins them, and stops them in reverse. Nothing else knows all the parts.
+ */
+import { mkdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import type { AlertInstance, LiveEvent, Status } from "@skopos/api";
+import { decodeDeskEvent, IncidentDesk, loadRunbooks } from "@skopos/incident";
+import { ClusterWatch, createKubeApi, type KubeTarget, Topology } from "@skopos/mesh";
+import { messageOf, SkoposError, systemClock } from "@skopos/model";
+import {
+  type ClickHouseState,
+  EventLog,
+  lockDataDirectory,
+  superviseClickHouse,
+} from "@skopos/store";
+import { type Logger, pino } from "pino";
+import { hostOf, portOf, type ServerConfig } from "./config.ts";
+import { createPractice } from "./faces/practice.ts";
+import { bindPrometheus } from "./faces/prometheus.ts";
+import { bindPush } from "./faces/push.ts";
+import { bindSelf } from "./faces/self.ts";
+import { createHandlers } from "./faces/skopos.ts";
+import { createApp } from "./http/app.ts";
+import { bindApi } from "./http/bind.ts";
+import { EventStream } from "./http/events.ts";
+import { Guard } from "./http/guard.ts";
+import { servePage } from "./http/page.ts";
+import { Sessions } from "./http/sessions.ts";
+import { loadSessionKey, writeCliToken } from "./http/sign-in.ts";
+import { defaultScrapeConfig } from "./scrape-config.ts";
+import { StatusBoard } from "./status.ts";
+import { Carrier } from "./threads/carrier.ts";
+import { createEngines } from "./threads/engines.ts";
+import { entryOf, resourceDir } from "./threads/entries.ts";
+import { QueryPool } from "./threads/query-pool.ts";
+import { startTelemetryThread } from "./threads/telemetry.ts";
+
+export const version = "0.1.0";
+
+export interface RunningServer {
+  readonly url: string;
+  /** Opens the page signed in, once. The code stands in the fragment, which no server or log ever sees. */
+  readonly signInUrl: string;
+  stop(): Promise<void>;
+}
+
+/** Undoes what was started, last first; what fails to stop does not keep the rest from stopping. */
+class Teardown {
+  readonly #steps: { name: string; stop: () => Promise<void> | void }[] = [];
+  readonly #log: Logger;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  add(name: string, stop: () => Promise<void> | void): void {
+    this.#steps.push({ name, stop });
+  }
+
+  async run(): Promise<void> {
+    for (let step = this.#steps.pop(); step; step = this.#steps.pop()) {
+      try {
+        await step.stop();
+      } catch (error) {
+        this.#log.error(
+          { part: step.name, error: messageOf(error) },
+          "a part did not stop in order",
+        );
+      }
+    }
+  }
+}
+
+function readFileOrExplain(file: string, what: string): { text: string; file: string } {
+  try {
+    return { text: readFileSync(file, "utf8"), file };
+  } catch (cause) {
+    throw new SkoposError("bad-config", `cannot read ${what} ${file}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+function kubeTargetOf({ server, kubeconfig, token }: ServerConfig["kubernetes"]): KubeTarget {
+  if (server !== undefined) return { server, ...(token === undefined ? {} : { token }) };
+  if (kubeconfig !== undefined) return { kubeconfig };
+  if (process.env["KUBERNETES_SERVICE_HOST"]) return { inCluster: true };
+  const home = process.env["KUBECONFIG"] ?? path.join(process.env["HOME"] ?? ".", ".kube/config");
+  return { kubeconfig: home };
+}
+
+/** Throws "bad-config", "data-directory-in-use", "port-in-use" and what the parts throw; then nothing is left running. */
+export async function startServer(config: ServerConfig): Promise<RunningServer> {
+  const dataDir = path.resolve(config.dataDir);
+  mkdirSync(dataDir, { recursive: true });
+  const lock = await lockDataDirectory(dataDir);
+  const log = pino(
+    { base: null },
+    pino.destination({ dest: path.join(dataDir, "skopos.log"), mkdir: true, sync: false }),
+  );
+  const teardown = new Teardown(log);
+  teardown.add("data directory lock", () => lock.release());
+  try {
+    return await startParts(config, dataDir, log, teardown);
+  } catch (error) {
+    await teardown.run();
+    throw error;
+  }
+}
+
+async function startParts(
+  config: ServerConfig,
+  dataDir: string,
+  log: Logger,
+  teardown: Teardown,
+): Promise<RunningServer> {
+  const clock = systemClock;
+  const url = `http://${config.listen}`;
+  const status = new StatusBoard(version, clock);
+  const events = new EventStream();
+  teardown.add("event stream", () => events.close());
+  const announce = (topic: LiveEvent["topic"], id?: string) =>
+    events.send({ topic, at: clock.nowMs(), ...(id === undefined ? {} : { id }) });
+
+  const scrapeConfig = config.scrapeConfig
+    ? readFileOrExplain(config.scrapeConfig, "the scrape configuration")
+    : { text: defaultScrapeConfig(config.scrapeInterval), file: "built-in" };
+  const ruleFiles = (config.rules ?? [path.join(resourceDir("rules"), "mesh.yaml")]).map((file) =>
+    readFileOrExplain(file, "the rule file"),
+  );
+
+  const clickhouse = await startClickHouse(config, dataDir, log, status, teardown);
+  const fatal = (error: Error) => {
+    log.fatal(
+      { error: error.message, stack: error.stack },
+      "the telemetry thread ended: without it nobody is paged, so the program ends",
+    );
+    process.stderr.write(`skopos: the telemetry thread ended: ${error.message}\n`);
+    process.exit(70);
+  };
+  const kubeTarget = kubeTargetOf(config.kubernetes);
+  const telemetry = await startTelemetryThread(
+    {
+      dir: path.join(dataDir, "telemetry"),
+      headRetentionMs: config.head.retention,
+      seriesMax: config.head.seriesMax,
+      scrapeConfig,
+      ruleFiles,
+      kubernetes:
+        "server" in kubeTarget
+          ? { server: kubeTarget.server, token: kubeTarget.token, ca: undefined }
+          : undefined,
+      webhooks: config.webhooks,
+      externalUrl: url,
+    },
+    log,
+    fatal,
+  );
+  teardown.add("telemetry thread", () => telemetry.stop());
+
+  const carrier = new Carrier(
+    {
+      journalDir: path.join(dataDir, "telemetry/journal"),
+      checkpointFile: path.join(dataDir, "telemetry/carried.json"),
+      clickhouse,
+    },
+    log,
+    ({ position }) => {
+      telemetry.caller
+        .call("carried", { position })
+        .catch((error: unknown) =>
+          log.warn({ error: messageOf(error) }, "could not trim the journal"),
+        );
+    },
+  );
+  teardown.add("carrier", () => carrier.stop());
+
+  const pool = new QueryPool(
+    config.query.workers,
+    { head: telemetry.head, clickhouse, timeoutMs: config.query.timeout },
+    log,
+  );
+  teardown.add("query threads", () => pool.close());
+  const engines = createEngines(pool, config.query.timeout);
+
+  const api = createKubeApi(kubeTarget);
+  const cluster = new ClusterWatch({ api, clock });
+  teardown.add("cluster watch", () => cluster.stop());
+  const watching = cluster.start();
+  cluster.onChange(() => announce("changes"));
+  const topology = new Topology({
+    engine: engines.metrics,
+    cluster,
+    scrapeIntervalMs: config.scrapeInterval,
+  });
+
+  const eventLog = await EventLog.open({
+    dir: path.join(dataDir, "state"),
+    clock,
+    decode: decodeDeskEvent,
+  });
+  teardown.add("event log", () => eventLog.close());
+  const desk = new IncidentDesk({
+    clock,
+    engines,
+    cluster,
+    topology,
+    log: eventLog,
+    kube: api,
+    runbooks: await loadRunbooks(resourceDir("runbooks")),
+    settings: {
+      scrapeIntervalMs: config.scrapeInterval,
+      holdMs: config.incidents.holdTime,
+      quietMs: config.incidents.quietTime,
+      verifyDeadlineMs: config.incidents.verifyTimeout,
+    },
+    onUpdate: ({ topic, id }) => announce(topic, id),
+    onError: (error, doing) =>
+      log.error({ error: messageOf(error), doing }, "the incident desk met a failure"),
+  });
+  teardown.add("incident desk", () => desk.stop());
+  await watching;
+  await desk.start();
+  const tellDesk = (alerts: readonly AlertInstance[]) => {
+    desk
+      .alertsChanged(alerts)
+      .catch((error: unknown) =>
+        log.error({ error: messageOf(error) }, "alerts could not be taken in"),
+      );
+    announce("alerts");
+  };
+  telemetry.onAlerts(tellDesk);
+  tellDesk(await telemetry.caller.call("alerts", null));
+
+  const cli = writeCliToken(dataDir);
+  const sessions = new Sessions(loadSessionKey(dataDir), [...config.auth.tokens, cli], () =>
+    clock.nowMs(),
+  );
+  const loopback = /^(?:127\.\d+\.\d+\.\d+|localhost|\[?::1\]?)$/.test(hostOf(config.listen));
+  const guard = new Guard(sessions, {
+    hosts: loopback && config.hosts.length === 0 ? [] : [config.listen, ...config.hosts],
+    anonymousRead: loopback,
+    anonymousIngest: loopback && !config.auth.requireIngestToken,
+  });
+  const app = createApp(guard, log);
+  bindApi(
+    app,
+    guard,
+    createHandlers({
+      sessions,
+      desk,
+      topology,
+      cluster,
+      ...engines,
+      telemetry: telemetry.caller,
+      practice: createPractice(config.practice?.url),
+      status: async (): Promise<Status> =>
+        status.read(telemetry.caller, carrier.progress, cluster.status()),
+      clusterName: config.cluster,
+      practiceAttached: config.practice !== undefined,
+      nowMs: () => clock.nowMs(),
+    }),
+  );
+  bindPrometheus(app, {
+    guard,
+    pool,
+    telemetry: telemetry.caller,
+    nowMs: () => clock.nowMs(),
+    timeoutMs: config.query.timeout,
+    version,
+  });
+  bindSelf(app, { telemetry: telemetry.caller, pool, version });
+  await bindPush(app, guard, telemetry.caller);
+  events.bind(app, guard);
+  await servePage(app, resourceDir("web"));
+  teardown.add("HTTP", () => app.close());
+  await listen(app, config);
+  const pulse = setInterval(() => announce("graph"), config.scrapeInterval);
+  teardown.add("pulse", () => clearInterval(pulse));
+  log.info({ url, dataDir }, "watching");
+  return {
+    url,
+    signInUrl: `${url}/#signin=${sessions.issueCode("you", "admin")}`,
+    stop: () => teardown.run(),
+  };
+}
+
+async function startClickHouse(
+  config: ServerConfig,
+  dataDir: string,
+  log: Logger,
+  status: StatusBoard,
+  teardown: Teardown,
+) {
+  if (config.clickhouse.url !== undefined) {
+    const { origin, username, password, pathname } = new URL(config.clickhouse.url);
+    status.set("ClickHouse", "ok", origin);
+    return {
+      url: origin,
+      username: decodeURIComponent(username) || "default",
+      password: decodeURIComponent(password),
+      database: pathname.slice(1) || "skopos",
+    };
+  }
+  const entry = entryOf("clickhouse-process");
+  const states: Record<ClickHouseState, "starting" | "ok" | "down"> = {
+    starting: "starting",
+    ready: "ok",
+    down: "down",
+  };
+  const child = await superviseClickHouse({
+    entry: entry.file,
+    execArgv: entry.execArgv,
+    dir: path.join(dataDir, "clickhouse"),
+    clock: systemClock,
+    log,
+    memoryBytesMax: config.clickhouse.memoryMaxMB * 2 ** 20,
+    onState: (state, detail) => status.set("ClickHouse", states[state], detail),
+  });
+  teardown.add("ClickHouse", () => child.stop());
+  return child.connection;
+}
+
+async function listen(app: ReturnType<typeof createApp>, config: ServerConfig): Promise<void> {
+  const port = portOf(config.listen);
+  try {
+    await app.listen({ host: hostOf(config.listen).replaceAll(/[[\]]/g, ""), port });
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "EADDRINUSE")
+      throw new SkoposError(
+        "port-in-use",
+        `port ${port} is in use: stop what listens there, or choose another with --port or --listen`,
+        { cause },
+      );
+    if (code === "EACCES")
+      throw new SkoposError(
+        "bad-config",
+        `no right to listen on ${config.listen}: ports below 1024 need privileges`,
+        { cause },
+      );
+    throw new SkoposError("bad-config", `cannot listen on ${config.listen}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,82 @@
+/** How the program's own parts are: the status page's and the readiness check's source. */
+import type { Status } from "@skopos/api";
+import type { KindStatus } from "@skopos/mesh";
+import { type Clock, messageOf } from "@skopos/model";
+import type { CarrierProgress } from "@skopos/store";
+import type { RpcCaller } from "./threads/rpc.ts";
+import type { TelemetryCalls, TelemetryStats } from "./threads/telemetry-calls.ts";
+
+type Part = Status["parts"][number];
+
+export class StatusBoard {
+  readonly #version: string;
+  readonly #clock: Clock;
+  readonly #startedAt: number;
+  readonly #parts = new Map<string, Part>();
+  #last: { atMs: number; stats: TelemetryStats } | undefined;
+
+  constructor(version: string, clock: Clock) {
+    this.#version = version;
+    this.#clock = clock;
+    this.#startedAt = clock.nowMs();
+  }
+
+  set(name: string, state: Part["state"], detail: string): void {
+    this.#parts.set(name, { name, state, detail });
+  }
+
+  async read(
+    telemetry: RpcCaller<TelemetryCalls>,
+    carried: CarrierProgress | undefined,
+    kinds: readonly KindStatus[],
+  ): Promise<Status> {
+    const stats = await this.#stats(telemetry);
+    const behind = carried
+      ? `${Math.round(carried.behindBytes / 1024)} KiB behind`
+      : "nothing carried yet";
+    this.set("Carrier", carried ? "ok" : "starting", behind);
+    const lost = kinds.filter((kind) => kind.state === "retrying");
+    this.set(
+      "Kubernetes",
+      lost.length > 0 ? "degraded" : "ok",
+      lost.map((kind) => `${kind.kind}: ${kind.detail}`).join("; "),
+    );
+    const nowMs = this.#clock.nowMs();
+    const before = this.#last;
+    const seconds = before ? (nowMs - before.atMs) / 1000 : (nowMs - this.#startedAt) / 1000;
+    const rate = (now: number, then: number | undefined) =>
+      Math.max(0, (now - (then ?? 0)) / Math.max(seconds, 1));
+    if (stats && (!before || nowMs - before.atMs > 10_000)) this.#last = { atMs: nowMs, stats };
+    return {
+      version: this.#version,
+      startedAt: this.#startedAt,
+      now: nowMs,
+      ready: stats !== undefined,
+      parts: [...this.#parts.values()],
+      ingest: {
+        seriesActive: stats?.seriesActive ?? 0,
+        samplesPerSecond: rate(stats?.samplesTotal ?? 0, before?.stats.samplesTotal),
+        spansPerSecond: rate(stats?.spansTotal ?? 0, before?.stats.spansTotal),
+        logLinesPerSecond: rate(stats?.logLinesTotal ?? 0, before?.stats.logLinesTotal),
+        targetsUp: stats?.targetsUp ?? 0,
+        targetsDown: stats?.targetsDown ?? 0,
+      },
+      warnings: [...(stats?.warnings ?? [])],
+    };
+  }
+
+  async #stats(telemetry: RpcCaller<TelemetryCalls>): Promise<TelemetryStats | undefined> {
+    try {
+      const stats = await telemetry.call("stats", null);
+      this.set(
+        "Telemetry",
+        "ok",
+        `${stats.seriesActive} series, ${stats.targetsUp} targets up, ${stats.targetsDown} down`,
+      );
+      return stats;
+    } catch (error) {
+      this.set("Telemetry", "down", messageOf(error));
+      return undefined;
+    }
+  }
+}

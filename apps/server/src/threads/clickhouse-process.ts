@@ -1,0 +1,3 @@
+import { runClickHouseChild } from "@skopos/store";
+
+runClickHouseChild();

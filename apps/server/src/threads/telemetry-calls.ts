@@ -1,0 +1,103 @@
+/** What the main thread asks of the telemetry thread, and what it hears from it. Everything is structured-cloneable. */
+import type { AlertInstance } from "@skopos/api";
+
+/** What the telemetry thread is started with. */
+export interface TelemetryThreadData {
+  /** Journal, head snapshots and their kin live below it. */
+  readonly dir: string;
+  readonly headRetentionMs: number;
+  readonly seriesMax: number;
+  readonly scrapeConfig: { readonly text: string; readonly file: string };
+  readonly ruleFiles: readonly { readonly text: string; readonly file: string }[];
+  readonly kubernetes:
+    | {
+        readonly server: string;
+        readonly token: string | undefined;
+        readonly ca: string | undefined;
+      }
+    | undefined;
+  readonly webhooks: readonly { readonly url: string }[];
+  /** Where people reach us; links in notifications begin with it. */
+  readonly externalUrl: string;
+}
+
+export type PushKind = "otlp-traces" | "otlp-logs" | "loki" | "remote-write";
+
+/** A telemetry push as it came over HTTP. `body` is transferred. */
+export interface Push {
+  readonly kind: PushKind;
+  readonly body: Uint8Array;
+  readonly contentType: string | undefined;
+  readonly contentEncoding: string | undefined;
+}
+
+export interface PushAnswer {
+  readonly status: number;
+  readonly contentType: string | undefined;
+  readonly body: Uint8Array | string | undefined;
+}
+
+export interface TelemetryStats {
+  readonly seriesActive: number;
+  readonly samplesTotal: number;
+  readonly spansTotal: number;
+  readonly logLinesTotal: number;
+  readonly targetsUp: number;
+  readonly targetsDown: number;
+  readonly restoredSamples: number;
+  readonly warnings: readonly string[];
+}
+
+export interface TargetStatus {
+  readonly job: string;
+  readonly url: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly discoveredLabels: Readonly<Record<string, string>>;
+  readonly health: "up" | "down" | "unknown";
+  readonly lastError: string;
+  readonly lastScrapeMs: number | null;
+  readonly durationMs: number | null;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+}
+
+export interface RuleState {
+  readonly name: string;
+  readonly kind: "alert" | "record";
+  readonly query: string;
+  readonly forMs: number;
+  readonly keepFiringForMs: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly health: "ok" | "err" | "unknown";
+  readonly lastError: string | null;
+  readonly evaluationMs: number | null;
+  readonly lastEvaluationMs: number | null;
+  readonly alerts: readonly AlertInstance[];
+}
+
+export interface RuleGroupState {
+  readonly name: string;
+  readonly file: string;
+  readonly intervalMs: number;
+  readonly limit: number;
+  readonly evaluationMs: number | null;
+  readonly lastEvaluationMs: number | null;
+  readonly rules: readonly RuleState[];
+}
+
+export type TelemetryCalls = {
+  /** Resolves once the push is acknowledged on disk. */
+  push(push: Push): Promise<PushAnswer>;
+  stats(argument: null): Promise<TelemetryStats>;
+  targets(argument: null): Promise<readonly TargetStatus[]>;
+  alerts(argument: null): Promise<readonly AlertInstance[]>;
+  rules(argument: null): Promise<readonly RuleGroupState[]>;
+  metadata(argument: {
+    metric: string | undefined;
+    limit: number;
+  }): Promise<Readonly<Record<string, readonly { type: string; help: string; unit: string }[]>>>;
+  /** The carrier has everything below this position of the journal. */
+  carried(argument: { position: number }): Promise<void>;
+  close(argument: null): Promise<void>;
+};

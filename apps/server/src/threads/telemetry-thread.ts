@@ -1,0 +1,152 @@
+/**
+ * The thread that pages: scrapes and pushes come in here, the head is owned here, rules are evaluated and notified here. It
+ * needs neither ClickHouse nor the web, and answers no query of people.
+ */
+import path from "node:path";
+import { parentPort, workerData } from "node:worker_threads";
+import { parseScrapeConfig, type Scraper, startScraper } from "@skopos/ingest";
+import { invariant, messageOf, SkoposError, systemClock } from "@skopos/model";
+import { createMetricEngine } from "@skopos/promql";
+import { Journal, JournalReader, LogStore, MetricStore, TraceStore } from "@skopos/store";
+import { startAlerting } from "./alerting.ts";
+import { portLog } from "./port-log.ts";
+import { acceptPush } from "./pushes.ts";
+import { serveCalls } from "./rpc.ts";
+import type {
+  TargetStatus,
+  TelemetryCalls,
+  TelemetryStats,
+  TelemetryThreadData,
+} from "./telemetry-calls.ts";
+
+const segmentBytesMax = 64 * 2 ** 20;
+const journalBytesMax = 32 * 2 ** 30;
+/** How often the head is snapshot, so that the journal can be cut and the next start is quick. */
+const checkpointEveryMs = 5 * 60_000;
+
+invariant(parentPort, "the telemetry thread has a parent");
+const port = parentPort;
+const data = workerData as TelemetryThreadData;
+const log = portLog(port);
+
+async function start(): Promise<void> {
+  const clock = systemClock;
+  const journalDir = path.join(data.dir, "journal");
+  const journal = await Journal.open({
+    dir: journalDir,
+    clock,
+    segmentBytesMax,
+    bytesMax: journalBytesMax,
+  });
+  const journalReader = await JournalReader.open({ dir: journalDir, clock });
+  const metrics = await MetricStore.open({
+    dir: path.join(data.dir, "head"),
+    journal,
+    journalReader,
+    clock,
+    retentionMs: data.headRetentionMs,
+    head: { seriesMax: data.seriesMax },
+  });
+  await journalReader.close();
+  for (const warning of metrics.restored.warnings) log.warn({}, warning);
+  const spans = new TraceStore(journal);
+  const logs = new LogStore(journal);
+  const engine = createMetricEngine({ reader: metrics.reader(), clock });
+  const alerting = startAlerting(data, {
+    engine,
+    sink: metrics,
+    clock,
+    onAlerts: (alerts) => send("alerts", alerts),
+  });
+  const config = parseScrapeConfig(data.scrapeConfig.text, data.scrapeConfig.file);
+  for (const setting of config.ignored)
+    log.warn({ setting }, "this setting of the scrape configuration has no effect");
+  const scraper = startScraper({ config, sink: metrics, clock, kubernetes: data.kubernetes });
+  const counts = { spans: 0, logLines: 0 };
+  /** What the carrier still needs; unknown until it said so once. */
+  let carriedThrough = 0;
+
+  const checkpoint = async () => {
+    const through = await metrics.checkpoint();
+    await journal.truncateBefore(Math.min(through, carriedThrough));
+  };
+  let cancelCheckpoint = () => {};
+  const checkpointLater = () => {
+    cancelCheckpoint = clock.after(checkpointEveryMs, () => {
+      checkpoint()
+        .catch((error: unknown) =>
+          log.error(
+            { error: messageOf(error) },
+            "the head could not be saved; the journal keeps what it has",
+          ),
+        )
+        .finally(checkpointLater);
+    });
+  };
+  checkpointLater();
+
+  const send = serveCalls<TelemetryCalls>(port, {
+    push: (push) => acceptPush(push, { samples: metrics, spans, logs }, counts),
+    stats: () => statsOf(metrics, scraper, counts, alerting.warnings()),
+    targets: () =>
+      scraper.pool.targets().map(({ lastScrapeMs, durationMs, ...rest }): TargetStatus => ({
+        ...rest,
+        lastScrapeMs: lastScrapeMs ?? null,
+        durationMs: durationMs ?? null,
+      })),
+    alerts: () => alerting.alerts(),
+    rules: () => alerting.groups(),
+    metadata: ({ metric, limit }) => {
+      const found = [...scraper.pool.metadata()]
+        .filter(([name]) => metric === undefined || name === metric)
+        .slice(0, limit);
+      return Object.fromEntries(
+        found.map(([name, { type, help, unit }]) => [name, [{ type, help, unit }]]),
+      );
+    },
+    carried: ({ position }) => {
+      carriedThrough = position;
+    },
+    close: async () => {
+      cancelCheckpoint();
+      await scraper.stop();
+      await alerting.stop();
+      await checkpoint();
+      await metrics.close();
+      await journal.close();
+      setImmediate(() => port.close());
+    },
+  });
+  send("ready", { head: metrics.share(), restored: metrics.restored });
+}
+
+function statsOf(
+  metrics: MetricStore,
+  scraper: Scraper,
+  counts: { spans: number; logLines: number },
+  warnings: readonly string[],
+): TelemetryStats {
+  const { series, samplesAppended } = metrics.stats();
+  const targets = scraper.pool.targets();
+  return {
+    seriesActive: series,
+    samplesTotal: samplesAppended,
+    spansTotal: counts.spans,
+    logLinesTotal: counts.logLines,
+    targetsUp: targets.filter(({ health }) => health === "up").length,
+    targetsDown: targets.filter(({ health }) => health === "down").length,
+    restoredSamples: metrics.restored.snapshotSamples + metrics.restored.replayedSamples,
+    warnings: [
+      ...warnings,
+      ...Object.entries(scraper.discoveryErrors()).map(
+        ([job, error]) => `discovery of ${job}: ${error}`,
+      ),
+    ],
+  };
+}
+
+start().catch((error: unknown) => {
+  const code = error instanceof SkoposError ? error.code : "internal";
+  port.postMessage({ event: "failed", value: { code, message: messageOf(error) } });
+  setImmediate(() => port.close());
+});
