@@ -1,3 +1,4 @@
+export type { LabProcessMessage, LabProcessOptions } from "./entries/lab-process.ts";
 export { type Lab, type LabOptions, startLab } from "./lab.ts";
 export { runLoad } from "./load/load-process.ts";
 export { type LoadReport, reportText } from "./load/report.ts";

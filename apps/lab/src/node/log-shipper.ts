@@ -22,6 +22,7 @@ export class LogShipper {
   lastFailure = "";
   readonly #client: HttpClient;
   readonly #path: string;
+  readonly #host: string;
   readonly #timer: ReturnType<typeof setInterval>;
   #buffer: ShippedLine[] = [];
   #sending = false;
@@ -37,6 +38,7 @@ export class LogShipper {
       timeoutMs: 5000,
       idleMax: 1,
     });
+    this.#host = url.host;
     this.#path = `${url.pathname.replace(/\/$/, "")}/loki/api/v1/push`;
     this.#timer = setInterval(() => void this.flush(), flushEveryMs);
   }
@@ -94,7 +96,7 @@ export class LogShipper {
     const response = await this.#client.request({
       method: "POST",
       path: this.#path,
-      headers: ["host", "loki", "content-type", "application/json"],
+      headers: ["host", this.#host, "content-type", "application/json"],
       body: Buffer.from(`{"streams":[${parts.join(",")}]}`),
     });
     if (response.status >= 300) throw new Error(`Loki answered ${response.status}`);

@@ -54,10 +54,9 @@ export class UpstreamCluster {
     this.#hosts = config.endpoints.map((endpoint) => {
       const mutualTls = usesMutualTls(config, endpoint);
       const key = `${endpoint.address}:${endpoint.port}`;
-      const identity = hostIdentity({ key, mutualTls, endpoint });
-      const kept = before.get(identity);
+      const kept = before.get(`${key} ${mutualTls} ${endpoint.identity.pod}`);
       if (kept !== undefined) {
-        before.delete(identity);
+        before.delete(hostIdentity(kept));
         return { ...kept, endpoint };
       }
       const dial = () => this.#dialHost(endpoint, mutualTls);
@@ -110,10 +109,8 @@ export class UpstreamCluster {
   }
 }
 
-/** What a connection depends on: a pool is kept only while all of it is the same. */
-function hostIdentity(host: Omit<UpstreamHost, "pool">): string {
-  const { pod, principal } = host.endpoint.identity;
-  return `${host.key} ${host.mutualTls} ${pod} ${principal}`;
+function hostIdentity(host: UpstreamHost): string {
+  return `${host.key} ${host.mutualTls} ${host.endpoint.identity.pod}`;
 }
 
 function usesMutualTls(config: ClusterConfig, endpoint: EndpointConfig): boolean {

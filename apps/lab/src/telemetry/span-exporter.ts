@@ -34,6 +34,7 @@ export class SpanExporter {
   readonly #resource: string;
   readonly #client: HttpClient;
   readonly #path: string;
+  readonly #host: string;
   readonly #timer: ReturnType<typeof setInterval>;
   #buffer: RecordedSpan[] = [];
   #sending = false;
@@ -47,6 +48,7 @@ export class SpanExporter {
       timeoutMs: 5000,
       idleMax: 1,
     });
+    this.#host = url.host;
     this.#path = `${url.pathname.replace(/\/$/, "")}/v1/traces`;
     this.#resource = attributesText(resource);
     this.#timer = setInterval(() => void this.flush(), flushEveryMs);
@@ -70,7 +72,7 @@ export class SpanExporter {
     const batch = this.#buffer.splice(0, batchSpansMax);
     try {
       const body = Buffer.from(encodeBatch(this.#resource, batch));
-      const headers = ["host", "collector", "content-type", "application/json"];
+      const headers = ["host", this.#host, "content-type", "application/json"];
       const response = await this.#client.request({
         method: "POST",
         path: this.#path,

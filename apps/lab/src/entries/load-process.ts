@@ -1,0 +1,3 @@
+import { runLoad } from "../load/load-process.ts";
+
+runLoad();

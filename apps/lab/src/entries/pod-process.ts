@@ -1,0 +1,3 @@
+import { runPod } from "../pod/pod.ts";
+
+runPod();
