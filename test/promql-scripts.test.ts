@@ -21,6 +21,6 @@ it.skipIf(upstream === undefined)(
       `upstream PromQL: ${passed} passed, ${Object.keys(skipped).length} skipped\n`,
     );
     expect(failures).toEqual([]);
-    expect(passed).toBeGreaterThan(2000);
+    expect(passed).toBeGreaterThan(2100);
   },
 );

@@ -132,10 +132,13 @@ it("says where a gauge is treated as a counter", async () => {
   ]);
 });
 
-it("refuses modifiers that it would otherwise pass over", async () => {
-  const features = { extendedRangeSelectors: true };
-  const query = "increase(up[1m] anchored)";
-  await expect(engineOver({ features }).instant({ query, timeMs: 0 })).rejects.toMatchObject({
-    code: "bad-query",
-  });
+it("looks beyond a window for anchored and smoothed selectors", async () => {
+  const engine = engineOver({ features: { extendedRangeSelectors: true } });
+  const one = async (query: string) => {
+    const { value } = await engine.instant({ query, timeMs: 50_000 });
+    return value.type === "vector" ? value.samples.map((sample) => sample.value) : [];
+  };
+  expect(await one('increase(up{instance="a"}[30s] anchored)')).toEqual([30]);
+  expect(await one('increase(up{instance="a"}[30s] smoothed)')).toEqual([30]);
+  expect(await one('up{instance="a"} smoothed')).toEqual([50]);
 });

@@ -15,7 +15,8 @@ import { aggregateLimit, aggregateRatio, aggregateTop, countValues } from "./agg
 import type { Annotations } from "./annotations.ts";
 import { callFunction } from "./call.ts";
 import type { Columns } from "./columns.ts";
-import { type Sources, spanOf } from "./fetch.ts";
+import { selectSmoothed } from "./extended-range.ts";
+import { type Sources, spanOfSelector } from "./fetch.ts";
 import { absent, emptyFrame, float, Frame, histogram } from "./frame.ts";
 import { noteIgnoredHistograms, withHistogramSums } from "./histogram-aggregate.ts";
 import { addInfoLabels } from "./info.ts";
@@ -67,15 +68,16 @@ export class Evaluator {
     const poll = () => budget.poll();
     switch (node.kind) {
       case "select": {
-        const span = spanOf(node.reference, grid, lookbackMs);
+        const span = spanOfSelector(node, grid, lookbackMs);
         const columns = sources.columns(node.matchers, span);
+        if (node.extend) return selectSmoothed(node, columns, grid, lookbackMs);
         return selectInstant(node, columns, grid, lookbackMs, poll);
       }
       case "range-call": {
         const params = node.params.map((param) => this.scalar(param, grid));
         const columns = this.windowColumns(node.window, grid);
         const call = { name: node.name, window: node.window, params };
-        return rangeCall(call, columns, grid, { annotations, delayed, poll });
+        return rangeCall(call, columns, grid, { annotations, delayed, poll, lookbackMs });
       }
       case "call": {
         const input = node.inputs[0] ? this.vector(node.inputs[0], grid) : emptyFrame(grid.count);
@@ -112,7 +114,7 @@ export class Evaluator {
   #info(node: CallNode, base: Frame, grid: Grid): Frame {
     const select = node.inputs[1];
     if (select?.kind !== "select") return base;
-    const span = spanOf(select.reference, grid, this.#context.lookbackMs);
+    const span = spanOfSelector(select, grid, this.#context.lookbackMs);
     if (this.#context.sources.columns(select.matchers, span).histograms)
       throw new SkoposError("execution", "info series must be floats, got histograms");
     return addInfoLabels(base, this.vector(select, grid), node.matchers);
@@ -153,7 +155,7 @@ export class Evaluator {
   /** The samples that windows are cut from: fetched ones, or a subquery's results. */
   windowColumns(node: WindowNode, grid: Grid): Columns {
     if (node.kind === "window-select") {
-      const span = spanOf(node.reference, grid, node.rangeMs);
+      const span = spanOfSelector(node, grid, this.#context.lookbackMs);
       return this.#context.sources.columns(node.matchers, span);
     }
     const inner = subqueryGrid(node, grid);

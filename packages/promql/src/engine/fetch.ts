@@ -6,8 +6,10 @@ import {
   lastTime,
   type PlanNode,
   referenceTime,
+  type SelectNode,
   subqueryGrid,
   type TimeReference,
+  type WindowSelect,
 } from "../plan/plan.ts";
 import type { Annotations } from "./annotations.ts";
 import { type Columns, columnsOf } from "./columns.ts";
@@ -40,10 +42,25 @@ export class Sources {
 }
 
 /** All times a selector looks at over a grid, left-open. */
-export function spanOf(reference: TimeReference, grid: Grid, rangeMs: number): Span {
+function spanOf(reference: TimeReference, grid: Grid, rangeMs: number): Span {
   const first = referenceTime(reference, grid.startMs);
   const last = referenceTime(reference, lastTime(grid));
   return { startMs: Math.min(first, last) - rangeMs, endMs: Math.max(first, last) };
+}
+
+/** What a selector reads; extended ones look beyond their window by the look-back. */
+export function spanOfSelector(
+  node: SelectNode | WindowSelect,
+  grid: Grid,
+  lookbackMs: number,
+): Span {
+  const rangeMs = node.kind === "select" ? lookbackMs : node.rangeMs;
+  const { startMs, endMs } = spanOf(node.reference, grid, rangeMs);
+  if (!node.extend) return { startMs, endMs };
+  return {
+    startMs: node.kind === "select" ? startMs : startMs - lookbackMs,
+    endMs: node.extend === "smoothed" ? endMs + lookbackMs : endMs,
+  };
 }
 
 export async function fetchSources(
@@ -91,9 +108,8 @@ function collect(
   lookbackMs: number,
   add: (matchers: readonly Matcher[], span: Span) => void,
 ): void {
-  if (node.kind === "select") add(node.matchers, spanOf(node.reference, grid, lookbackMs));
-  else if (node.kind === "window-select")
-    add(node.matchers, spanOf(node.reference, grid, node.rangeMs));
+  if (node.kind === "select" || node.kind === "window-select")
+    add(node.matchers, spanOfSelector(node, grid, lookbackMs));
   else if (node.kind === "window-subquery") {
     const inner = subqueryGrid(node, grid);
     if (inner.count > 0) collect(node.input, inner, lookbackMs, add);

@@ -3,6 +3,7 @@ import { LabelSet, metricNameLabel, type NativeHistogram, SkoposError } from "@s
 import type { Grid, WindowNode } from "../plan/plan.ts";
 import type { Annotations } from "./annotations.ts";
 import { type Columns, withoutStale } from "./columns.ts";
+import { evaluateExtended } from "./extended-range.ts";
 import { float, Frame } from "./frame.ts";
 import { evaluateMixed, holdsHistograms, putOutcome } from "./histogram-range.ts";
 import { type Kernel, kernels, type WindowView } from "./over-time.ts";
@@ -27,6 +28,7 @@ export interface RangeContext {
   readonly annotations: Annotations;
   readonly delayed: boolean;
   readonly poll: () => void;
+  readonly lookbackMs: number;
 }
 
 export function rangeCall(
@@ -43,7 +45,11 @@ export function rangeCall(
   const rateKind = rateKinds[call.name];
   const kernel = kernels[call.name];
   checkParams(call);
-  if (rateKind) evaluateRate(columns, windows, rateKind, values, present, context.poll);
+  const extend = call.window.kind === "window-select" ? call.window.extend : undefined;
+  if (extend) {
+    const extended = { name: call.name, extend, lookbackMs: context.lookbackMs };
+    evaluateExtended(extended, columns, windows, values, present);
+  } else if (rateKind) evaluateRate(columns, windows, rateKind, values, present, context.poll);
   else if (kernel) runKernel(kernel, columns, windows, call.params, values, present, context.poll);
   else
     throw new SkoposError(

@@ -105,13 +105,13 @@ class Builder {
     const inner = unwrapParens(expr);
     if (inner.kind === "matrix-selector") {
       const { selector } = inner;
-      refuseExtended(selector);
       return {
         ...base,
         kind: "window-select",
         matchers: selector.matchers,
         reference: this.#reference(selector),
         rangeMs: this.#positiveMs(inner.range, "range"),
+        extend: selector.extend,
       };
     }
     if (inner.kind !== "subquery") throw new SkoposError("bad-query", "expected a range vector");
@@ -150,7 +150,6 @@ class Builder {
   }
 
   #select(expr: VectorSelector, take: "value" | "time"): VectorNode {
-    refuseExtended(expr);
     const base = this.#base(expr);
     return {
       ...base,
@@ -159,6 +158,7 @@ class Builder {
       matchers: expr.matchers,
       reference: this.#reference(expr),
       take,
+      extend: expr.extend === "smoothed" ? "smoothed" : undefined,
     };
   }
 
@@ -217,6 +217,7 @@ class Builder {
       matchers,
       reference: firstReference(input) ?? { atMs: undefined, offsetMs: 0 },
       take: "time",
+      extend: undefined,
     };
     return { ...this.#plainCall(base, "info"), inputs: [input, select], matchers };
   }
@@ -326,11 +327,6 @@ class Builder {
     }
     throw new SkoposError("bad-query", `not a scalar: ${base.text}`);
   }
-}
-
-/** Better no answer than that of the plain selector. */
-function refuseExtended({ extend }: VectorSelector): void {
-  if (extend) throw new SkoposError("bad-query", `the ${extend} modifier is not supported yet`);
 }
 
 function stringValue(expr: Expr): string {

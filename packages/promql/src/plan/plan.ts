@@ -41,6 +41,7 @@ export interface SelectNode extends NodeBase {
   readonly reference: TimeReference;
   /** What becomes the value: the sample's, or its timestamp in seconds. */
   readonly take: "value" | "time";
+  readonly extend: "smoothed" | undefined;
 }
 
 export interface WindowSelect extends NodeBase {
@@ -48,6 +49,7 @@ export interface WindowSelect extends NodeBase {
   readonly matchers: readonly Matcher[];
   readonly reference: TimeReference;
   readonly rangeMs: number;
+  readonly extend: "anchored" | "smoothed" | undefined;
 }
 
 export interface WindowSubquery extends NodeBase {
