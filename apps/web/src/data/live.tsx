@@ -1,6 +1,6 @@
 /**
  * Live updates: the server's event stream says what is new, the matching queries are asked again. While paused, or
- * while the stream is gone, nothing on the page moves by itself and the header says since when.
+ * while the stream is gone, the header says since when; only an action that was started here is still watched.
  */
 import { apiPrefix, type LiveEvent, liveEvent } from "@skopos/api";
 import { type QueryKey, useQueryClient } from "@tanstack/react-query";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fitView, panView, revealPoint, zoomView } from "./viewport.ts";
+import { firstView, fitView, panView, revealPoint, zoomView } from "./viewport.ts";
 
 const box = { x: 100, y: 50, width: 400, height: 200 };
 const size = { width: 800, height: 300 };
@@ -10,6 +10,14 @@ describe("the seen part of a drawing", () => {
     expect(view.width / view.height).toBeCloseTo(size.width / size.height);
     expect(view.x + view.width / 2).toBeCloseTo(300);
     expect(view.width).toBeGreaterThanOrEqual(box.width);
+  });
+
+  it("opens a drawing too big to read on what matters, within its edges", () => {
+    const huge = { x: 0, y: 0, width: 1000, height: 6000 };
+    const view = firstView(huge, size, { x: 500, y: 5900 });
+    expect(size.width / view.width).toBeCloseTo(0.5);
+    expect(view.y + view.height).toBeCloseTo(6000);
+    expect(firstView(box, size, { x: 0, y: 0 })).toEqual(fitView(box, size));
   });
 
   it("keeps the point under the pointer where it is while zooming", () => {

@@ -28,6 +28,30 @@ export function fitView(box: Box, size: Size): Box {
   };
 }
 
+/** Below this names cannot be read: a bigger drawing opens on a part of itself. */
+const readable = 0.5;
+
+/** Where a view of `length` begins that has `at` in its middle but does not leave the drawing, which begins at `low`. */
+function within(at: number, length: number, low: number, room: number): number {
+  if (room <= length) return low - (length - room) / 2;
+  return Math.min(low + room - length, Math.max(low, at - length / 2));
+}
+
+/** The first view: everything if that is readable, else what is around `focus`. */
+export function firstView(box: Box, size: Size, focus: Point | null): Box {
+  const all = fitView(box, size);
+  if (size.width <= 0 || size.width / all.width >= readable) return all;
+  const width = size.width / readable;
+  const height = size.height / readable;
+  const centre = focus ?? { x: box.x + width / 2, y: box.y + box.height / 2 };
+  return {
+    x: within(centre.x, width, box.x, box.width),
+    y: within(centre.y, height, box.y, box.height),
+    width,
+    height,
+  };
+}
+
 /** Zooms by `factor` (above 1: closer) around a point given as a share of the view, 0 to 1. */
 export function zoomView(view: Box, size: Size, factor: number, around: Point): Box {
   const scale = size.width / view.width;

@@ -38,6 +38,7 @@ export function HoldButton({ label, disabled = false, onConfirm }: HoldButtonPro
     if (hold.state === "idle") setProgress(0);
     send({ type: "press", by, atMs: performance.now() });
   };
+  const holding = hold.state === "holding";
   const release = () => send({ type: "release" });
   return (
     <button
@@ -63,13 +64,9 @@ export function HoldButton({ label, disabled = false, onConfirm }: HoldButtonPro
       }}
       onKeyUp={release}
     >
-      <span
-        className="hold-fill"
-        style={{ transform: `scaleX(${hold.state === "holding" ? progress : 0})` }}
-      />
-      <span className="hold-text">
-        {hold.state === "holding" ? "Keep holding…" : `Hold to approve: ${label}`}
-      </span>
+      <span className="hold-fill" style={{ transform: `scaleX(${holding ? progress : 0})` }} />
+      <span className={holding ? "hold-text faded" : "hold-text"}>Hold to approve: {label}</span>
+      {holding && <span className="hold-text">Keep holding…</span>}
       <span id="hold-says" className="visually-hidden">
         Keep the button, Enter or Space down for {holdMs / 1000} seconds. Letting go cancels.
       </span>

@@ -4,6 +4,7 @@ import type { AlertInstance, AlertsPage } from "@skopos/api";
 import { webPaths } from "@skopos/api";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { useLive } from "../../data/live.tsx";
 import { alertsQuery } from "../../data/queries.ts";
 import { useAddress } from "../../frame/address.ts";
 import { useTitle } from "../../frame/use-title.ts";
@@ -12,6 +13,9 @@ import { matchesWords } from "../../logic/offers.ts";
 import { Go } from "../../parts/Go.tsx";
 import { Empty, Loaded, Notice, Skeleton } from "../../parts/States.tsx";
 import { Ago } from "../../parts/Value.tsx";
+
+/** Values and evaluation times change without an event. */
+const refreshMs = 15_000;
 
 type Rule = AlertsPage["groups"][number]["rules"][number];
 
@@ -93,7 +97,11 @@ function RuleView({ rule, open }: { readonly rule: Rule; readonly open: boolean 
 
 export function Alerts(): ReactNode {
   const { search, patch } = useAddress();
-  const asked = useQuery({ ...alertsQuery, refetchInterval: 15_000 });
+  const { live } = useLive();
+  const asked = useQuery({
+    ...alertsQuery,
+    refetchInterval: live.state === "paused" ? false : refreshMs,
+  });
   const words = (search.get("q") ?? "").trim();
   const rule = search.get("rule");
   const active = search.get("only") === "active";

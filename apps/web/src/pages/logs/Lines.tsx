@@ -13,6 +13,7 @@ import { lineSays } from "../../logic/log-line.ts";
 import { formatCount, plural } from "../../logic/numbers.ts";
 import { rangeParameters } from "../../logic/scope.ts";
 import { clockTime, clockTimeMs, fullTime, nsToMs } from "../../logic/times.ts";
+import { Busy } from "../../parts/Busy.tsx";
 import { Go } from "../../parts/Go.tsx";
 import { Empty, Loaded, Skeleton, Warnings } from "../../parts/States.tsx";
 
@@ -245,30 +246,35 @@ export function Lines({
     refetchInterval: tail && time.kind === "relative" ? tailMs : false,
   });
   return (
-    <Loaded asked={asked} skeleton={<Skeleton rows={10} height={28} label="Reading logs" />}>
-      {(page) => (
-        <div className="stack">
-          <Warnings warnings={page.warnings} />
-          <Histogram page={page} />
-          {page.lines.length === 0 ? (
-            <Empty title={where === "" ? "No lines match" : `No lines from ${where} in this time`}>
-              <p>
-                {readLogForm(query)?.contains.length
-                  ? "Drop a word, or widen the time range."
-                  : "Widen the time range, or see whether its logs are sent here at all."}
-              </p>
-            </Empty>
-          ) : (
-            <>
-              <LineList page={page} query={query} narrow={narrow} />
-              <p className="small quiet" role="status">
-                {plural(page.lines.length, "line")}
-                {page.more && `, the newest ones; narrow the time or the query to see others`}
-              </p>
-            </>
-          )}
-        </div>
-      )}
-    </Loaded>
+    <>
+      <Busy fetching={asked.isFetching} queryKey={logsQuery(time, query, limit).queryKey} />
+      <Loaded asked={asked} skeleton={<Skeleton rows={10} height={28} label="Reading logs" />}>
+        {(page) => (
+          <div className="stack">
+            <Warnings warnings={page.warnings} />
+            <Histogram page={page} />
+            {page.lines.length === 0 ? (
+              <Empty
+                title={where === "" ? "No lines match" : `No lines from ${where} in this time`}
+              >
+                <p>
+                  {readLogForm(query)?.contains.length
+                    ? "Drop a word, or widen the time range."
+                    : "Widen the time range, or see whether its logs are sent here at all."}
+                </p>
+              </Empty>
+            ) : (
+              <>
+                <LineList page={page} query={query} narrow={narrow} />
+                <p className="small quiet" role="status">
+                  {plural(page.lines.length, "line")}
+                  {page.more && `, the newest ones; narrow the time or the query to see others`}
+                </p>
+              </>
+            )}
+          </div>
+        )}
+      </Loaded>
+    </>
   );
 }

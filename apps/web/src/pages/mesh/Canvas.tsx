@@ -12,7 +12,8 @@ import {
   useState,
 } from "react";
 import { type Box, boxAround } from "../../logic/graph-layout.ts";
-import { fitView, panView, revealPoint, zoomView } from "../../logic/viewport.ts";
+import { isTrouble } from "../../logic/graph-look.ts";
+import { firstView, fitView, panView, revealPoint, zoomView } from "../../logic/viewport.ts";
 import { Drawing, type Selection } from "./Drawing.tsx";
 import { usePlaces } from "./use-places.ts";
 
@@ -41,9 +42,16 @@ export function Canvas({ nodes, edges, selection, select }: CanvasProps): ReactN
   const holder = useRef<HTMLDivElement>(null);
   const merged = useMergedRef(sizeRef, holder);
   const size = { width, height };
-  /** `null`: everything fits. */
+  const chosen =
+    selection.node ??
+    selection.edge?.split("->")[1] ??
+    nodes.find(({ health }) => isTrouble(health.state))?.id ??
+    nodes.find(({ kind }) => kind === "gateway")?.id;
+  const focus = (chosen === undefined ? undefined : layout.places.get(chosen)) ?? null;
+  /** `null`: nobody has moved yet. */
   const [moved, setMoved] = useState<Box | null>(null);
-  const view = moved ?? fitView(boxAround(layout), size);
+  const box = boxAround(layout);
+  const view = moved ?? firstView(box, size, focus);
   const drag = useRef<{ x: number; y: number; far: boolean } | null>(null);
   const zoom = (factor: number, around = centre) =>
     setMoved((was) => zoomView(was ?? view, size, factor, around));
@@ -58,10 +66,10 @@ export function Canvas({ nodes, edges, selection, select }: CanvasProps): ReactN
     const wheel = (event: WheelEvent) => {
       // React listens passively; the page must not scroll while the graph zooms.
       event.preventDefault();
-      const box = element.getBoundingClientRect();
+      const { left, top, width, height } = element.getBoundingClientRect();
       latest.current(Math.exp(-event.deltaY * 0.0015), {
-        x: (event.clientX - box.left) / box.width,
-        y: (event.clientY - box.top) / box.height,
+        x: (event.clientX - left) / width,
+        y: (event.clientY - top) / height,
       });
     };
     element.addEventListener("wheel", wheel, { passive: false });
@@ -88,7 +96,7 @@ export function Canvas({ nodes, edges, selection, select }: CanvasProps): ReactN
     if (pan) setMoved((was) => panView(was ?? view, size, pan));
     else if (event.key === "+" || event.key === "=") zoom(1.25);
     else if (event.key === "-") zoom(0.8);
-    else if (event.key === "0") setMoved(null);
+    else if (event.key === "0") setMoved(fitView(box, size));
     else if (event.key === "Escape") select({});
     else return;
     event.preventDefault();
@@ -143,7 +151,7 @@ export function Canvas({ nodes, edges, selection, select }: CanvasProps): ReactN
           type="button"
           className="icon-button"
           aria-label="Fit all"
-          onClick={() => setMoved(null)}
+          onClick={() => setMoved(fitView(box, size))}
         >
           <IconFocusCentered size={16} aria-hidden="true" />
         </button>

@@ -11,6 +11,7 @@ import { useTitle } from "../../frame/use-title.ts";
 import { addToHistory, offsetOf, readHistory } from "../../logic/query-history.ts";
 import { resolveRange, type TimeRange } from "../../logic/scope.ts";
 import { labelSetName, onGrid, sharedLabels, stepFor } from "../../logic/series.ts";
+import { Busy } from "../../parts/Busy.tsx";
 import { type Column, DataTable } from "../../parts/DataTable.tsx";
 import { Empty, Loaded, Notice, Skeleton } from "../../parts/States.tsx";
 
@@ -74,10 +75,14 @@ const columns: readonly Column<Row>[] = [
   },
 ];
 
+function answerKey(query: string, time: TimeRange, table: boolean) {
+  return ["promql", query, JSON.stringify(time), table];
+}
+
 function useAnswer(query: string, time: TimeRange, table: boolean) {
   const { live } = useLive();
   return useQuery({
-    queryKey: ["promql", query, JSON.stringify(time), table],
+    queryKey: answerKey(query, time, table),
     queryFn: async ({ signal }) => {
       const { start, end } = resolveRange(time, Date.now());
       if (table) return { ...(await instantQuery(query, end, signal)), start, end, stepMs: 0 };
@@ -249,6 +254,7 @@ function Panel({
           </button>
         )}
       </div>
+      <Busy fetching={asked.isFetching} queryKey={answerKey(query, time, table)} />
       {query !== "" && (
         <Loaded
           asked={asked}

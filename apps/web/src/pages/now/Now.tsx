@@ -31,7 +31,8 @@ function Calm({ now }: { readonly now: NowPage }): ReactNode {
     );
   return (
     <p className="calm">
-      <b>All calm.</b> {now.servicesHealthy} of {plural(now.servicesTotal, "service")} are healthy,{" "}
+      <b>{now.servicesHealthy === now.servicesTotal ? "All calm." : "No incident is open."}</b>{" "}
+      {now.servicesHealthy} of {plural(now.servicesTotal, "service")} are healthy,{" "}
       <Value value={now.requestsPerSecond} unit="per-second" /> come in and{" "}
       <b>
         <Value value={now.errorRatio} unit="ratio" />

@@ -12,6 +12,7 @@ import {
   type TraceForm,
   writeTraceForm,
 } from "../../logic/trace-form.ts";
+import { Busy } from "../../parts/Busy.tsx";
 import { Loaded, Skeleton } from "../../parts/States.tsx";
 import { TraceRows } from "./TraceRows.tsx";
 
@@ -137,6 +138,7 @@ export function Traces(): ReactNode {
         )}
         <Query key={query} query={query} run={run} />
       </div>
+      <Busy fetching={asked.isFetching} queryKey={tracesQuery(time, query).queryKey} />
       <Loaded asked={asked} skeleton={<Skeleton rows={8} height={38} label="Searching traces" />}>
         {(found) => <TraceRows found={found} where={form?.service ?? ""} />}
       </Loaded>
