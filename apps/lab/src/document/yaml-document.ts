@@ -38,8 +38,8 @@ export function parseYamlDocument<Schema extends z.ZodType>(
   const checked = schema.safeParse(document.toJS({ maxAliasCount: 100 }));
   if (checked.success) return checked.data;
   const issue = deepest(checked.error.issues);
-  const path = issue === undefined ? [] : [...issue.path, ...unknownKey(issue)];
-  const { line, col } = lines.linePos(offsetOf(document, path));
+  const offset = unknownKeyOffset(document, issue) ?? offsetOf(document, issue?.path ?? []);
+  const { line, col } = lines.linePos(offset);
   const where = issue === undefined || issue.path.length === 0 ? "" : `${pathText(issue.path)}: `;
   throw new DocumentError(source, line, col, `${where}${issue?.message ?? "not valid"}`);
 }
@@ -61,8 +61,11 @@ function deepest(issues: readonly Issue[]): Issue | undefined {
   return best;
 }
 
-function unknownKey(issue: Issue): PropertyKey[] {
-  return issue.code === "unrecognized_keys" ? issue.keys.slice(0, 1) : [];
+/** A key that should not be there is shown itself, not its value. */
+function unknownKeyOffset(document: Document, issue: Issue | undefined): number | undefined {
+  if (issue?.code !== "unrecognized_keys") return undefined;
+  const owner = issue.path.length === 0 ? document.contents : document.getIn(issue.path, true);
+  return keyRange(owner, issue.keys[0]);
 }
 
 /** Where the value at `path` begins, or the nearest thing around it that exists. */

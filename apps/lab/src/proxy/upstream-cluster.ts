@@ -54,9 +54,10 @@ export class UpstreamCluster {
     this.#hosts = config.endpoints.map((endpoint) => {
       const mutualTls = usesMutualTls(config, endpoint);
       const key = `${endpoint.address}:${endpoint.port}`;
-      const kept = before.get(`${key} ${mutualTls} ${endpoint.identity.pod}`);
+      const identity = hostIdentity({ key, mutualTls, endpoint });
+      const kept = before.get(identity);
       if (kept !== undefined) {
-        before.delete(hostIdentity(kept));
+        before.delete(identity);
         return { ...kept, endpoint };
       }
       const dial = () => this.#dialHost(endpoint, mutualTls);
@@ -109,8 +110,10 @@ export class UpstreamCluster {
   }
 }
 
-function hostIdentity(host: UpstreamHost): string {
-  return `${host.key} ${host.mutualTls} ${host.endpoint.identity.pod}`;
+/** What a connection depends on: a pool is kept only while all of it is the same. */
+function hostIdentity(host: Omit<UpstreamHost, "pool">): string {
+  const { pod, principal } = host.endpoint.identity;
+  return `${host.key} ${host.mutualTls} ${pod} ${principal}`;
 }
 
 function usesMutualTls(config: ClusterConfig, endpoint: EndpointConfig): boolean {
