@@ -10,10 +10,10 @@ import { Grouper, groupSeries } from "./grouping.ts";
 import { dropNames } from "./names.ts";
 import { formatSampleValue } from "./value-text.ts";
 
-export const bucketLabel = "le";
+const bucketLabel = "le";
 
 /** The buckets of one histogram, by ascending upper bound; `series` are rows of the input. */
-export interface ClassicHistogram {
+interface ClassicHistogram {
   readonly labels: LabelSet;
   readonly series: readonly number[];
   readonly bounds: readonly number[];
@@ -21,17 +21,13 @@ export interface ClassicHistogram {
 }
 
 /** Counts as they stand at one step; filled in place. */
-export interface BucketCounts {
+interface BucketCounts {
   readonly bounds: Float64Array;
   readonly counts: Float64Array;
   size: number;
 }
 
-export function classicHistograms(
-  input: Frame,
-  span: Span,
-  annotations: Annotations,
-): ClassicHistogram[] {
+function classicHistograms(input: Frame, span: Span, annotations: Annotations): ClassicHistogram[] {
   const grouper = new Grouper(false, [bucketLabel]);
   const groups = groupSeries(input, grouper, false);
   const nameOf = (s: number) =>
@@ -83,12 +79,12 @@ function parseBound(text: string): number | undefined {
   return Number(text);
 }
 
-export function newBucketCounts(size: number): BucketCounts {
+function newBucketCounts(size: number): BucketCounts {
   return { bounds: new Float64Array(size), counts: new Float64Array(size), size: 0 };
 }
 
 /** Reads the counts of step t; equal bounds are added up. */
-export function readBuckets(
+function readBuckets(
   input: Frame,
   { series, bounds }: ClassicHistogram,
   t: number,
@@ -111,7 +107,7 @@ export function readBuckets(
 }
 
 /** Applies `compute` to every histogram and step that has buckets; names are dropped. */
-export function mapHistograms(
+function mapHistograms(
   input: Frame,
   histograms: readonly ClassicHistogram[],
   delayed: boolean,
@@ -217,7 +213,7 @@ interface MonotonicFix {
 }
 
 /** Linear interpolation inside the bucket that holds the rank; the lowest bucket starts at 0 when its bound is positive. */
-export function bucketQuantile(q: number, buckets: BucketCounts, fix: MonotonicFix): number {
+function bucketQuantile(q: number, buckets: BucketCounts, fix: MonotonicFix): number {
   if (Number.isNaN(q)) return NaN;
   if (q < 0) return -Infinity;
   if (q > 1) return Infinity;
@@ -246,7 +242,7 @@ export function bucketQuantile(q: number, buckets: BucketCounts, fix: MonotonicF
 const smallDifference = 1e-12;
 
 /** Raises counts that are below their predecessor: float noise silently, real decreases with a note. */
-export function makeMonotonic({ counts, size }: BucketCounts, fix: MonotonicFix): void {
+function makeMonotonic({ counts, size }: BucketCounts, fix: MonotonicFix): void {
   let previous = counts[0] ?? NaN;
   for (let i = 1; i < size; i++) {
     const count = counts[i] ?? NaN;

@@ -62,7 +62,7 @@ export interface WindowSubquery extends NodeBase {
 
 export type WindowNode = WindowSelect | WindowSubquery;
 
-export interface RangeCallNode extends NodeBase {
+interface RangeCallNode extends NodeBase {
   readonly kind: "range-call";
   readonly name: string;
   readonly window: WindowNode;
@@ -81,7 +81,7 @@ export interface CallNode extends NodeBase {
 }
 
 /** vector(scalar), and the date functions without an argument. */
-export interface FromScalarNode extends NodeBase {
+interface FromScalarNode extends NodeBase {
   readonly kind: "from-scalar";
   readonly scalar: ScalarNode;
 }
@@ -122,13 +122,13 @@ export interface SetNode extends NodeBase {
   readonly matching: VectorMatching;
 }
 
-export interface NegateNode extends NodeBase {
+interface NegateNode extends NodeBase {
   readonly kind: "negate";
   readonly input: VectorNode;
 }
 
 /** Evaluated once and repeated over the grid. */
-export interface InvariantNode extends NodeBase {
+interface InvariantNode extends NodeBase {
   readonly kind: "invariant";
   readonly input: VectorNode;
 }

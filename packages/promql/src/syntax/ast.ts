@@ -34,14 +34,14 @@ interface Modifiers {
   readonly at: AtModifier | undefined;
 }
 
-export interface NumberLiteral extends Span {
+interface NumberLiteral extends Span {
   readonly kind: "number";
   readonly value: number;
   /** Written as a duration ("5m"): printed back as one. */
   readonly duration: boolean;
 }
 
-export interface StringLiteral extends Span {
+interface StringLiteral extends Span {
   readonly kind: "string";
   readonly value: string;
 }
@@ -127,13 +127,13 @@ export interface Binary extends Span {
   readonly matching: VectorMatching | undefined;
 }
 
-export interface Unary extends Span {
+interface Unary extends Span {
   readonly kind: "unary";
   readonly op: "+" | "-";
   readonly expr: Expr;
 }
 
-export interface Paren extends Span {
+interface Paren extends Span {
   readonly kind: "paren";
   readonly expr: Expr;
 }
@@ -150,8 +150,8 @@ export type Expr =
   | Unary
   | Paren;
 
-export const comparisonOps: ReadonlySet<string> = new Set(["==", "!=", ">", "<", ">=", "<="]);
-export const setOps: ReadonlySet<string> = new Set(["and", "or", "unless"]);
+const comparisonOps: ReadonlySet<string> = new Set(["==", "!=", ">", "<", ">=", "<="]);
+const setOps: ReadonlySet<string> = new Set(["and", "or", "unless"]);
 
 export function isComparison(op: BinaryOp): op is ComparisonOp {
   return comparisonOps.has(op);

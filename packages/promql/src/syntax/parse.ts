@@ -4,7 +4,7 @@ import { Cursor, type SyntaxFeatures } from "./cursor.ts";
 import { parseExpr } from "./parse-expr.ts";
 import { checkTypes } from "./type-check.ts";
 
-export const stableSyntax: SyntaxFeatures = {
+const stableSyntax: SyntaxFeatures = {
   experimentalFunctions: false,
   durationExpressions: false,
   extendedRangeSelectors: false,

@@ -1,8 +1,6 @@
 /** Reads PromQL test scripts in upstream's format into commands. */
 import { parseDuration, SkoposError } from "@skopos/model";
 
-export type EvalMode = "plain" | "fail" | "warn" | "info" | "ordered";
-
 export interface Expectation {
   readonly kind: "ordered" | "fail" | "warn" | "no_warn" | "info" | "no_info";
   /** Undefined: anything of that kind. */

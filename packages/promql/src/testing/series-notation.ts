@@ -63,7 +63,7 @@ function parseMetric(text: string): LabelSet {
 const number = String.raw`(?:[iI][nN][fF]|[nN][aA][nN]|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)`;
 const floatPattern = new RegExp(`^([+-]?${number})([+-]${number})?(?:x(\\d+))?$`);
 
-export function parseValues(text: string): NotedValue[] {
+function parseValues(text: string): NotedValue[] {
   const values: NotedValue[] = [];
   for (const token of valueTokens(text)) pushToken(token, values);
   return values;
