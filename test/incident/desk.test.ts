@@ -31,6 +31,13 @@ const faults: [title: string, fault: Break, cause: string, mechanism: string, ch
     "DB_POOL_SIZE 16 → 2",
   ],
   [
+    "a rollout that leaves so few connections that requests time out waiting",
+    put("Deployment", deployment("users", { DB_POOL_SIZE: "1" })),
+    "shop/users",
+    "client-pool-exhausted",
+    "DB_POOL_SIZE 16 → 1",
+  ],
+  [
     "a rollout that fails requests",
     put("Deployment", deployment("posts", { FAIL: "0.3", VERSION: "v2" })),
     "shop/posts",
@@ -137,7 +144,7 @@ const faults: [title: string, fault: Break, cause: string, mechanism: string, ch
     "a service scaled to nothing",
     put("Deployment", deployment("posts", {}, { replicas: 0 })),
     "shop/posts",
-    "too-few-replicas",
+    "no-healthy-upstream",
     "2 → 0 replicas",
   ],
   [

@@ -118,8 +118,9 @@ function conditionOf(server: KubeServer, name: string): Condition {
   const condition: { -readonly [Key in keyof Condition]: Condition[Key] } = {
     replicas,
     revision: env.get("VERSION") ?? "v1",
-    extraMs: (pool < 4 ? 180 : 0) + Number(env.get("EXTRA_MS") ?? 0),
-    failRatio: Number(env.get("FAIL") ?? 0),
+    extraMs: (pool < 2 ? 400 : pool < 4 ? 180 : 0) + Number(env.get("EXTRA_MS") ?? 0),
+    // So few connections that waiting for one times out.
+    failRatio: Number(env.get("FAIL") ?? 0) + (pool < 2 ? 0.3 : 0),
     cpuFactor: env.get("EXTRA_MS") ? 4 : 1,
     restarts: env.get("CRASH") ? 1 : 0,
   };

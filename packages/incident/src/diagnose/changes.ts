@@ -19,7 +19,7 @@ interface Rule {
 }
 
 /** Numbers that bound a pool of connections, by the names people give them. */
-export const poolNames = /pool|conn|max_?(open|active|idle|clients)|concurren/i;
+export const poolNames = /pool|conn(ection)?s?(_|$)|max_?(open|active|idle)/i;
 
 const rollout = ["rollout"] as const;
 
@@ -37,7 +37,7 @@ export const changeRules: Readonly<Partial<Record<Mechanism, Rule>>> = {
   },
   "no-healthy-upstream": {
     objects: ["DestinationRule", "VirtualService", "Service", "Deployment"],
-    speaks: /subset|selector|outlierDetection|readinessProbe/i,
+    speaks: /subset|selector|outlierDetection|readinessProbe|replicas/i,
   },
   "upstream-unreachable": {
     objects: ["Service", "DestinationRule", "Deployment", "PeerAuthentication", "ServiceEntry"],
@@ -53,8 +53,12 @@ export const changeRules: Readonly<Partial<Record<Mechanism, Rule>>> = {
   "mtls-conflict": { objects: ["PeerAuthentication", "DestinationRule"], speaks: /mtls|tls|mode/i },
   "authorization-denied": { objects: ["AuthorizationPolicy"] },
   "dns-failure": { objects: ["ServiceEntry", "Service"] },
-  "cpu-saturation": { objects: ["Deployment"], kinds: rollout, speaks: /cpu/i },
-  "memory-pressure": { objects: ["Deployment"], kinds: rollout, speaks: /memory|heap|cache/i },
+  "cpu-saturation": { objects: ["Deployment"], kinds: rollout, speaks: /(limits|requests)\.cpu/ },
+  "memory-pressure": {
+    objects: ["Deployment"],
+    kinds: rollout,
+    speaks: /(limits|requests)\.memory|heap|cache/i,
+  },
   "crash-loop": { objects: ["Deployment", "ConfigMap"] },
   "too-few-replicas": { objects: ["Deployment"], kinds: ["scale"] },
   "retry-storm": { objects: ["VirtualService"], speaks: /retr|attempts/i },

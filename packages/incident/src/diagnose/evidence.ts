@@ -6,6 +6,7 @@ import { flagMeanings } from "./flag-meanings.ts";
 import type { Scene, Signal, Support } from "./scene.ts";
 import type { EdgeSignals } from "./signals.ts";
 import { between, quantile, shiftOf } from "./statistics.ts";
+import { weights } from "./weights.ts";
 
 const pointsMax = 240;
 const excerptMax = 2000;
@@ -146,6 +147,47 @@ export function topologyEvidence(
       weight,
       link: webPaths.mesh(first === undefined ? {} : { node: first }),
       nodes: [...nodes],
+    },
+  };
+}
+
+/** A log pattern of the node that is new since the onset, if one was found. */
+export function logSupport(scene: Scene, node: string): Support[] {
+  const found = scene.logs.get(node);
+  if (!found) return [];
+  return [
+    {
+      weight: weights.newLogPattern,
+      evidence: {
+        kind: "logs",
+        id: `logs:${node}`,
+        statement:
+          found.before === 0
+            ? `A log pattern that was not there before: ${found.count} lines since the trouble began`
+            : `A log pattern surges: ${found.count} lines since the trouble began`,
+        weight: weights.newLogPattern,
+        link: webPaths.logs(found.query, { from: scene.onsetMs - 60_000, to: scene.nowMs }),
+        query: found.query,
+        pattern: found.pattern,
+        count: found.count,
+        example: found.example,
+      },
+    },
+  ];
+}
+
+/** Something else explains the same better. */
+export function objection(scene: Scene, node: string, statement: string): Support {
+  const weight = weights.betterExplained;
+  return {
+    weight,
+    evidence: {
+      kind: "topology",
+      id: `against:${node}`,
+      statement,
+      weight: -weight,
+      link: webPaths.mesh({ node }, { from: scene.onsetMs - 60_000, to: scene.nowMs }),
+      nodes: [node],
     },
   };
 }

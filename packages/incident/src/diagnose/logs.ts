@@ -66,6 +66,7 @@ export async function findLogPattern(
     for (const template of during) {
       const pattern = patternOf(template);
       const known = usual.get(pattern) ?? 0;
+      if (!/[a-z]{3}/i.test(pattern)) continue;
       if (template.count >= 3 && template.count > known * scale * surgeFactor)
         return {
           query,

@@ -2,7 +2,8 @@
 import { webPaths } from "@skopos/api";
 import { percent } from "@skopos/mesh";
 import { suspectChange } from "./changes.ts";
-import { metricEvidence, nameOf, nodeWho } from "./evidence.ts";
+import { logSupport, metricEvidence, nameOf, nodeWho, objection } from "./evidence.ts";
+import { poolFinding } from "./recognise-latency.ts";
 import { endingContainers, memoryPressure } from "./resources.ts";
 import type { Finding, Scene, Support } from "./scene.ts";
 import { incomingOf } from "./signals.ts";
@@ -39,30 +40,6 @@ function revisionContrast(scene: Scene, node: string): Support | undefined {
     },
     weights.revisionContrast,
   );
-}
-
-export function logSupport(scene: Scene, node: string): Support[] {
-  const found = scene.logs.get(node);
-  if (!found) return [];
-  return [
-    {
-      weight: weights.newLogPattern,
-      evidence: {
-        kind: "logs",
-        id: `logs:${node}`,
-        statement:
-          found.before === 0
-            ? `A log pattern that was not there before: ${found.count} lines since the trouble began`
-            : `A log pattern surges: ${found.count} lines since the trouble began`,
-        weight: weights.newLogPattern,
-        link: webPaths.logs(found.query, { from: scene.onsetMs - 60_000, to: scene.nowMs }),
-        query: found.query,
-        pattern: found.pattern,
-        count: found.count,
-        example: found.example,
-      },
-    },
-  ];
 }
 
 function originSupport(scene: Scene, node: string): Support[] {
@@ -111,6 +88,9 @@ function findingsAt(scene: Scene, node: string, share: number): Finding[] {
   const detail = `it fails them by itself`;
   const findings: Finding[] = [];
   const rollout = suspectChange(scene, node, "bad-rollout");
+  // Whoever waits too long for a connection fails: the pool is behind both, the waiting and the failing.
+  const pool = poolFinding(scene, node, shared);
+  if (pool) findings.push(pool);
   const ending = endingContainers(scene, node);
   const memory = memoryPressure(scene, node);
   if (rollout)
@@ -119,7 +99,9 @@ function findingsAt(scene: Scene, node: string, share: number): Finding[] {
       mechanism: "bad-rollout",
       detail,
       support: [...shared, rollout.support, ...(contrast ? [contrast] : [])],
-      against: [],
+      against: pool
+        ? [objection(scene, node, "It fails because it waits: its connection pool explains both")]
+        : [],
       change: rollout.record,
     });
   if (ending) {
@@ -151,18 +133,7 @@ function findingsAt(scene: Scene, node: string, share: number): Finding[] {
     support: [{ ...own, weight: Math.max(own.weight, weights.unexplained) }, ...shared.slice(1)],
     against:
       findings.length > 0
-        ? [
-            {
-              ...own,
-              weight: weights.betterExplained,
-              evidence: {
-                ...own.evidence,
-                id: `better:${node}`,
-                statement: "Something specific explains the same failures better",
-                weight: -weights.betterExplained,
-              },
-            },
-          ]
+        ? [objection(scene, node, "Something specific explains the same failures better")]
         : [],
     change: undefined,
   });

@@ -1,12 +1,12 @@
 /** Requests lost between caller and destination: the response flag, or the code, names the mechanism. */
-import { deploymentsOf, listAt, percent, replicasOf, textAt, valueAt } from "@skopos/mesh";
+import { listAt, percent, textAt, valueAt } from "@skopos/mesh";
 import { appliesTo, type KubeObject } from "@skopos/mesh";
 import type { Mechanism } from "@skopos/model";
 import { suspectChange } from "./changes.ts";
 import { configEvidence, flagsEvidence, metricEvidence, edgeQuery, nameOf } from "./evidence.ts";
 import { flagMechanisms, flagReasons } from "./flag-meanings.ts";
 import type { Finding, LostRequests, Scene, Support } from "./scene.ts";
-import { endingContainers } from "./resources.ts";
+import { endingContainers, missingReplicas } from "./resources.ts";
 import { shiftOf } from "./statistics.ts";
 import { weights } from "./weights.ts";
 
@@ -46,18 +46,13 @@ function isMtlsConflict(scene: Scene, node: string): boolean {
   return (strict && plain) || (refuses && mutual);
 }
 
-/** What stands behind "no endpoint": scaled away, containers that end, or configuration. */
+/** What stands behind lost connections: configuration of mutual TLS, or containers that end. */
 function refineUnavailable(scene: Scene, node: string, mechanism: Mechanism): Mechanism {
   if (!["no-healthy-upstream", "upstream-unreachable", "upstream-reset"].includes(mechanism))
     return mechanism;
   if (isMtlsConflict(scene, node) && mechanism !== "no-healthy-upstream") return "mtls-conflict";
   const tls = suspectChange(scene, node, "mtls-conflict");
   if (tls?.speaks && mechanism !== "no-healthy-upstream") return "mtls-conflict";
-  const scaled = suspectChange(scene, node, "too-few-replicas");
-  const desired = deploymentsOf(scene.store, node).map(replicasOf);
-  const wanted = desired.reduce((sum, item) => sum + item.desired, 0);
-  if (scaled && desired.length > 0 && (wanted === 0 || mechanism === "no-healthy-upstream"))
-    return "too-few-replicas";
   if (endingContainers(scene, node)) return "crash-loop";
   return mechanism;
 }
@@ -203,6 +198,8 @@ function findingOf(scene: Scene, group: Group, total: number): Finding | undefin
   if (suspect) support.push(suspect.support);
   const ending = endingContainers(scene, node);
   if (mechanism === "crash-loop" && ending) support.push(ending);
+  const missing = mechanism === "no-healthy-upstream" ? missingReplicas(scene, node) : undefined;
+  if (missing) support.push(missing);
   const timeoutEdited = suspect?.speaks === true;
   if (mechanism === "upstream-timeout" && !timeoutEdited && isSlowItself(scene, node))
     against.push({

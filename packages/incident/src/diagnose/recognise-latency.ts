@@ -2,9 +2,16 @@
 import { webPaths } from "@skopos/api";
 import { milliseconds } from "@skopos/mesh";
 import type { Mechanism } from "@skopos/model";
-import { loweredPools, type Suspect, suspectChange } from "./changes.ts";
-import { edgeQuery, latencyQuery, metricEvidence, nameOf, nodeWho } from "./evidence.ts";
-import { logSupport } from "./recognise-errors.ts";
+import { loweredPools, suspectChange } from "./changes.ts";
+import {
+  edgeQuery,
+  latencyQuery,
+  logSupport,
+  metricEvidence,
+  nameOf,
+  nodeWho,
+  objection,
+} from "./evidence.ts";
 import { cpuPressure, memoryPressure, missingReplicas } from "./resources.ts";
 import type { Finding, Scene, Support } from "./scene.ts";
 import { incomingOf, outgoingOf } from "./signals.ts";
@@ -91,8 +98,13 @@ interface Look {
   readonly largest: OperationShift | undefined;
 }
 
-function poolFinding(look: Look, slow: Suspect | undefined): Finding | undefined {
-  const { scene, node, base, largest } = look;
+/** The node waits for connections of its own pool: spans say so, or a change that made the pool smaller. */
+export function poolFinding(
+  scene: Scene,
+  node: string,
+  base: readonly Support[],
+): Finding | undefined {
+  const largest = scene.spans.get(node)?.own[0];
   const waits = largest?.isWait === true && largest.excessMs > 0;
   const suspect = suspectChange(scene, node, "client-pool-exhausted");
   const lowered = suspect ? loweredPools(suspect.record) : [];
@@ -116,7 +128,7 @@ function poolFinding(look: Look, slow: Suspect | undefined): Finding | undefined
     detail: `it waits for a connection${where} from its own pool${lowered.length > 0 ? ` (${lowered.join(", ")})` : ""}`,
     support,
     against: [],
-    change: lowered.length > 0 || waits ? (suspect?.record ?? slow?.record) : undefined,
+    change: suspect?.record,
   };
 }
 
@@ -152,6 +164,7 @@ function resourceFindings(look: Look): Finding[] {
   const { scene, node, base } = look;
   const name = nameOf(node);
   const findings: Finding[] = [];
+  const rolled = suspectChange(scene, node, "slow-rollout");
   const add = (mechanism: Mechanism, detail: string, extra: readonly Support[]) => {
     const suspect = suspectChange(scene, node, mechanism);
     // A rollout that says nothing of the resource speaks for "slow-rollout" instead.
@@ -162,7 +175,10 @@ function resourceFindings(look: Look): Finding[] {
       mechanism,
       detail,
       support: [...base, ...extra, ...(blamed ? [blamed.support] : [])],
-      against: [],
+      against:
+        rolled && !blamed
+          ? [objection(scene, node, "A rollout right before made it need more: that explains more")]
+          : [],
       change: blamed?.record,
     });
   };
@@ -179,28 +195,13 @@ function resourceFindings(look: Look): Finding[] {
   return findings;
 }
 
-function against(scene: Scene, node: string, statement: string): Support {
-  const weight = weights.betterExplained;
-  return {
-    weight,
-    evidence: {
-      kind: "topology",
-      id: `against:${node}`,
-      statement,
-      weight: -weight,
-      link: webPaths.mesh({ node }, { from: scene.onsetMs - 60_000, to: scene.nowMs }),
-      nodes: [node],
-    },
-  };
-}
-
 function findingsAt(scene: Scene, node: string, share: number): Finding[] {
   const base = [ownLatency(scene, node, share), ...logSupport(scene, node)];
   const largest = scene.spans.get(node)?.own[0];
   const look: Look = { scene, node, base, largest };
   const slow = suspectChange(scene, node, "slow-rollout");
   const findings: Finding[] = [];
-  const pool = poolFinding(look, slow);
+  const pool = poolFinding(scene, node, base);
   if (pool) findings.push(pool);
   const dependency = dependencyFinding(look);
   if (dependency) findings.push(dependency);
@@ -225,7 +226,7 @@ function findingsAt(scene: Scene, node: string, share: number): Finding[] {
       support: [...base, slow.support, ...spans, ...(cpu ? [cpu] : [])],
       against: pool
         ? [
-            against(
+            objection(
               scene,
               node,
               "It waits rather than works: its connection pool explains the same better",
@@ -242,7 +243,7 @@ function findingsAt(scene: Scene, node: string, share: number): Finding[] {
     support: base,
     against:
       findings.length > 0
-        ? [against(scene, node, "Something specific explains the same waiting better")]
+        ? [objection(scene, node, "Something specific explains the same waiting better")]
         : [],
     change: undefined,
   });
