@@ -15,8 +15,10 @@ const reportEveryMs = 1000;
 /** What the load's entry script calls. The process lives as long as its IPC channel. */
 export function runLoad(): void {
   let generator: LoadGenerator | undefined;
+  // Errors of sending go nowhere: the other side is gone, and "disconnect" follows.
   const report = () => {
-    if (generator !== undefined && process.connected) process.send?.(generator.report());
+    if (generator !== undefined && process.connected)
+      process.send?.(generator.report(), undefined, undefined, () => undefined);
   };
   process.on("SIGINT", () => undefined);
   process.once("disconnect", () => process.exit(0));

@@ -53,8 +53,9 @@ function fail(output: LogOutput, error: unknown): void {
   setTimeout(() => process.exit(1), 50);
 }
 
+/** Errors go nowhere: the other side is gone, and "disconnect" follows. */
 function send(message: FromPod): void {
-  if (process.connected) process.send?.(message);
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
 class Pod {
