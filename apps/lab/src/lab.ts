@@ -55,6 +55,8 @@ export interface Lab {
   readonly gatewayUrl: string;
   readonly kube: KubeApi;
   report(): Promise<LoadReport | undefined>;
+  /** Of the pods' and the load's processes, as they are now. */
+  processIds(): number[];
   stop(): Promise<void>;
 }
 
@@ -91,6 +93,10 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       gatewayUrl: `http://${gateway.address}:${gateway.port}`,
       kube: mesh.kube,
       report: () => load.report(),
+      processIds: () =>
+        [load.pid, ...mesh.node.runs().map(({ run }) => run.pid)].filter(
+          (pid) => pid !== undefined,
+        ),
       stop,
     };
   } catch (error) {

@@ -7,7 +7,7 @@ import { bodyBytesMax, headerOf, type Headers, type HttpResponse, noBody } from 
 
 const headBytesMax = 64 * 1024;
 
-export class ResponseSyntaxError extends Error {}
+class ResponseSyntaxError extends Error {}
 
 interface Head {
   status: number;

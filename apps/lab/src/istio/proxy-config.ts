@@ -1,5 +1,5 @@
 /** Computes what a proxy is told from the cluster's objects: one snapshot of the mesh, then one configuration per pod. */
-import { listAt, mapAt, stringAt } from "../kube/json.ts";
+import { listAt, mapAt } from "../kube/json.ts";
 import type { KubeObject, Pod } from "../kube/object.ts";
 import type { KubeStore } from "../kube/store.ts";
 import type {
@@ -297,11 +297,6 @@ function gatewayDomains(snapshot: MeshSnapshot, host: string): string[] {
   return [...ports].map((port) => `${host}:${port}`);
 }
 
-/** Names used in messages to people: which proxies a snapshot is for. */
-export function proxyPods(snapshot: MeshSnapshot): Pod[] {
-  return snapshot.workloads.filter((workload) => workload.hasSidecar).map(({ pod }) => pod);
-}
-
 export function duplicateHosts(virtualServices: readonly KubeObject[]): number {
   const seen = new Set<string>();
   let duplicates = 0;
@@ -313,8 +308,4 @@ export function duplicateHosts(virtualServices: readonly KubeObject[]): number {
     }
   }
   return duplicates;
-}
-
-export function objectLabel(object: KubeObject): string {
-  return `${object.kind} ${object.metadata.namespace}/${stringAt(object, "metadata", "name")}`;
 }

@@ -2,13 +2,13 @@
  * What istiod knows of the cluster: services with their ports, and pods as workloads, read from the Kubernetes store.
  * Host names resolve as Istio's: short names belong to the namespace of the object that uses them.
  */
-import { listAt, mapAt, numberAt, stringAt } from "../kube/json.ts";
+import { listAt, numberAt, stringAt } from "../kube/json.ts";
 import { controllerOf, isPodReady, type Pod, type Service } from "../kube/object.ts";
 import type { KubeStore } from "../kube/store.ts";
 import type { ServiceIdentity, WorkloadIdentity } from "../proxy/config.ts";
 
-export const clusterDomain = "svc.cluster.local";
-export const clusterId = "Kubernetes";
+const clusterDomain = "svc.cluster.local";
+const clusterId = "Kubernetes";
 export const trustDomain = "cluster.local";
 export const rootNamespace = "istio-system";
 
@@ -99,7 +99,7 @@ export function workloadOf(pod: Pod): Workload {
 }
 
 /** The Deployment's name: that of the ReplicaSet without its template hash. */
-export function workloadName(pod: Pod): string {
+function workloadName(pod: Pod): string {
   const owner = controllerOf(pod);
   if (owner?.kind !== "ReplicaSet") return owner?.name ?? pod.metadata.name;
   const hash = pod.metadata.labels?.["pod-template-hash"];
@@ -138,13 +138,4 @@ export function applicationPorts(pod: Pod): number[] {
 
 export function isGateway(workload: Workload): boolean {
   return workload.labels["istio"] === "ingressgateway";
-}
-
-export function selectorOf(spec: unknown): Record<string, string> {
-  const labels = mapAt(mapAt({ spec: spec as never }, "spec"), "selector", "matchLabels");
-  return Object.fromEntries(
-    Object.entries(labels).flatMap(([name, value]) =>
-      typeof value === "string" ? [[name, value]] : [],
-    ),
-  );
 }

@@ -32,7 +32,7 @@ export function clusterName(port: number, subset: string, host: string): string 
   return `outbound|${port}|${subset}|${host}`;
 }
 
-export const noHeaderChanges: HeaderChanges = { set: {}, add: {}, remove: [] };
+const noHeaderChanges: HeaderChanges = { set: {}, add: {}, remove: [] };
 
 export function defaultRoute(cluster: string): RouteConfig {
   return {

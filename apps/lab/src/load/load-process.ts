@@ -69,6 +69,10 @@ export class LoadProcess {
     this.#send({ type: "start", options });
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** The last report; at most a second old. */
   get latest(): LoadReport | undefined {
     return this.#latest;

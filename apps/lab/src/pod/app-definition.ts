@@ -1,6 +1,6 @@
 /** What an application of the topology does per request, as data: waiting and burning CPU, calling, querying. */
 
-export interface Work {
+interface Work {
   /** Mean of the time spent waiting (log-normal). */
   readonly waitMs: number;
   /** CPU really burnt. */

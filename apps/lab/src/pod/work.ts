@@ -20,7 +20,7 @@ export function seedOf(text: string): number {
 }
 
 /** Log-normal with the given mean; sigma 0.35 puts p99 at about twice the mean. */
-export function logNormal(mean: number, random: () => number): number {
+function logNormal(mean: number, random: () => number): number {
   const sigma = 0.35;
   const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   return mean * Math.exp(sigma * normal - (sigma * sigma) / 2);

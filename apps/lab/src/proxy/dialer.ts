@@ -3,7 +3,7 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { type ProxyIdentity, spiffeOf } from "./identity.ts";
 
-export interface DialTarget {
+interface DialTarget {
   readonly address: string;
   readonly port: number;
   readonly mutualTls: boolean;

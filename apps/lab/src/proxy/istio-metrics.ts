@@ -7,7 +7,7 @@ import { labelsText } from "../telemetry/exposition.ts";
 import type { ServiceIdentity, WorkloadIdentity } from "./config.ts";
 import type { RequestReport } from "./request-report.ts";
 
-export const istioBuckets = [
+const istioBuckets = [
   0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 600_000,
   1_800_000, 3_600_000,
 ] as const;

@@ -13,7 +13,7 @@ import type { LoadReport } from "../load/report.ts";
 import type { Scenario, ScenarioStep } from "./scenario-file.ts";
 
 /** The part of the load that scenarios change. */
-export interface AdjustableLoad {
+interface AdjustableLoad {
   readonly latest: Pick<LoadReport, "wantedRps" | "shape"> | undefined;
   set(rps: number, shape: LoadShape): void;
 }

@@ -11,7 +11,7 @@ const environment = z
   .record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String))
   .refine((env) => Object.keys(env).length > 0, "names no variable");
 
-export const objectReference = z.strictObject({
+const objectReference = z.strictObject({
   kind: z.string().min(1),
   namespace: z.string().optional(),
   name: z.string().min(1),
@@ -81,7 +81,7 @@ const step = z
 
 const mechanismNames = Object.keys(mechanisms);
 
-export const scenarioSchema = z.strictObject({
+const scenarioSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "must be lower case words joined by '-'"),
   title: z.string().min(1),
   description: z.string().min(1),

@@ -12,7 +12,7 @@ export interface TraceContext {
   readonly sampled: boolean;
 }
 
-export const traceHeaders: ReadonlySet<string> = new Set([
+const traceHeaders: ReadonlySet<string> = new Set([
   "traceparent",
   "tracestate",
   "b3",

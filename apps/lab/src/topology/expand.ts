@@ -4,7 +4,7 @@ import type { KubeObject } from "../kube/object.ts";
 import type { Topology, TopologyApp } from "./topology-file.ts";
 
 export const proxyTag = "1.24.2";
-export const proxyImage = `docker.io/istio/proxyv2:${proxyTag}`;
+const proxyImage = `docker.io/istio/proxyv2:${proxyTag}`;
 
 export function expandTopology(topology: Topology): KubeObject[] {
   return [

@@ -79,7 +79,7 @@ const objectSchema = z.looseObject({
   metadata: z.looseObject({ name: z.string(), namespace: z.string().optional() }),
 });
 
-export const topologySchema = z.strictObject({
+const topologySchema = z.strictObject({
   name: dnsLabel,
   description: z.string().default(""),
   mesh: z
