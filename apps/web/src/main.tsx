@@ -12,6 +12,7 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/frame.css";
 import "./styles/charts.css";
+import { checkWithoutEval } from "@skopos/api";
 import { createTheme, MantineProvider } from "@mantine/core";
 import { QueryClientProvider, useQuery } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
@@ -69,12 +70,16 @@ async function signInByLink(): Promise<string | null> {
   }
 }
 
+checkWithoutEval();
 applyScheme(readPreference("scheme") ?? "auto");
 const place = document.getElementById("root");
 if (place) {
   const root = createRoot(place);
   const show = async () => {
     const failure = await signInByLink();
+    // The page's code and who looks are asked for together.
+    void router.load();
+    void queryClient.prefetchQuery(sessionQuery);
     root.render(
       <StrictMode>
         <App key={failure} failure={failure} />

@@ -73,7 +73,7 @@ const pages = [
   }),
   createRoute({
     getParentRoute: () => root,
-    path: "/metrics",
+    path: "/query",
     component: lazyRouteComponent(() => import("./pages/metrics/Metrics.tsx"), "Metrics"),
   }),
   createRoute({

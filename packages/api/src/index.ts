@@ -70,3 +70,4 @@ export type {
   Trace,
   TraceSummaryJson,
 } from "./telemetry.ts";
+export { checkWithoutEval } from "./without-eval.ts";

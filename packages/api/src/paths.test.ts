@@ -10,7 +10,7 @@ describe("paths of the web", () => {
 
   it("carries a query and the moment it is about", () => {
     expect(webPaths.metrics('up{job="a"}', { from: 1.4, to: 2 })).toBe(
-      "/metrics?q=up%7Bjob%3D%22a%22%7D&from=1&to=2",
+      "/query?q=up%7Bjob%3D%22a%22%7D&from=1&to=2",
     );
   });
 

@@ -37,7 +37,8 @@ export const webPaths = {
   trace: (traceId: string, spanId?: string) =>
     withQuery(`/traces/${encodeURIComponent(traceId)}`, { span: spanId }),
   logs: (query?: string, range?: PathRange) => withQuery("/logs", { q: query }, range),
-  metrics: (query?: string, range?: PathRange) => withQuery("/metrics", { q: query }, range),
+  /** Not "/metrics", where Prometheus scrapes this program itself. */
+  metrics: (query?: string, range?: PathRange) => withQuery("/query", { q: query }, range),
   alerts: (rule?: string) => withQuery("/alerts", { rule }),
   changes: (query: { id?: string; service?: string; q?: string } = {}, range?: PathRange) =>
     withQuery("/changes", query, range),

@@ -24,7 +24,7 @@ export const places: readonly Place[] = [
   { path: "/mesh", name: "Mesh", icon: IconShare3 },
   { path: "/traces", name: "Traces", icon: IconActivity },
   { path: "/logs", name: "Logs", icon: IconAlignLeft },
-  { path: "/metrics", name: "Metrics", icon: IconChartLine },
+  { path: "/query", name: "Metrics", icon: IconChartLine },
   { path: "/alerts", name: "Alerts", icon: IconBell },
   { path: "/changes", name: "Changes", icon: IconGitCompare },
   { path: "/practice", name: "Practice", icon: IconFlame },

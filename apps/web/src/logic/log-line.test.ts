@@ -16,6 +16,11 @@ describe("a log line in short", () => {
     );
   });
 
+  it("tells received requests from sent ones", () => {
+    const line = { method: "GET", path: "/", response_code: 200, upstream_cluster: "inbound|80||" };
+    expect(lineSays(JSON.stringify(line))).toBe("GET / → 200 (received)");
+  });
+
   it("puts the message first and leaves out what other columns show", () => {
     expect(lineSays('{"level":"error","msg":"lookup failed","user":42}')).toBe(
       "lookup failed  user=42",

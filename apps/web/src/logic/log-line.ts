@@ -1,5 +1,6 @@
 /** A log line in short. Envoy's JSON access log reads as a request; other JSON by its message; text as it is. */
 import { flagMeaning } from "./flags.ts";
+import { shortHost } from "./names.ts";
 import { formatMs } from "./numbers.ts";
 
 function readObject(line: string): Readonly<Record<string, unknown>> | null {
@@ -16,17 +17,17 @@ function text(value: unknown): string {
   return typeof value === "string" || typeof value === "number" ? `${value}` : "";
 }
 
-/** "outbound|80||user-service.socialstream.svc.cluster.local" → "user-service.socialstream". */
-function upstreamName(cluster: string): string {
-  const host = cluster.split("|").at(-1) ?? cluster;
-  return host.replace(/\.svc\.cluster\.local$/, "");
+/** "outbound|80||user-service.socialstream.svc.cluster.local" → "to user-service.socialstream". */
+function upstreamSays(cluster: string): string {
+  if (cluster === "" || cluster === "-") return "";
+  if (cluster.startsWith("inbound")) return "(received)";
+  return `to ${shortHost(cluster.split("|").at(-1) ?? cluster)}`;
 }
 
 function accessLog(fields: Readonly<Record<string, unknown>>): string {
   const flags = text(fields["response_flags"]);
   const ms = Number(fields["duration"]);
   const upstream = text(fields["upstream_cluster"]);
-  const direction = upstream.startsWith("inbound") ? "served by" : "to";
   return [
     text(fields["method"]),
     text(fields["path"]),
@@ -34,7 +35,7 @@ function accessLog(fields: Readonly<Record<string, unknown>>): string {
     text(fields["response_code"]),
     flags === "" || flags === "-" ? "" : `${flags} (${flagMeaning(flags)})`,
     Number.isFinite(ms) ? formatMs(ms) : "",
-    upstream === "" || upstream === "-" ? "" : `${direction} ${upstreamName(upstream)}`,
+    upstreamSays(upstream),
   ]
     .filter((part) => part !== "")
     .join(" ");

@@ -23,7 +23,9 @@ export function serviceQueries(callee: Named, caller?: Named): ServiceQueries {
         ]
       : []),
   ].join(", ");
-  const service = `resource.service.name = "${callee.name}"`;
+  // Istio's proxies call themselves name.namespace, an application's own SDK often just name.
+  const names = `${callee.name}|${callee.name}[.]${callee.namespace}`;
+  const service = `resource.service.name =~ "${names}"`;
   return {
     requests: `sum by (response_code, response_flags) (rate(istio_requests_total{${matchers}}[1m]))`,
     traces: `{ ${service} }`,

@@ -28,7 +28,7 @@ export const shortcuts: readonly Shortcut[] = [
   { keys: "g m", says: "Mesh", command: { type: "go", path: "/mesh" } },
   { keys: "g t", says: "Traces", command: { type: "go", path: "/traces" } },
   { keys: "g l", says: "Logs", command: { type: "go", path: "/logs" } },
-  { keys: "g e", says: "Metrics", command: { type: "go", path: "/metrics" } },
+  { keys: "g e", says: "Metrics", command: { type: "go", path: "/query" } },
   { keys: "g a", says: "Alerts", command: { type: "go", path: "/alerts" } },
   { keys: "g c", says: "Changes", command: { type: "go", path: "/changes" } },
   { keys: "g p", says: "Practice", command: { type: "go", path: "/practice" } },

@@ -58,7 +58,7 @@ function CriterionView({
           </>
         )}
         <span className="quiet">now</span> <b>{say(criterion.now, criterion.unit).text}</b>{" "}
-        <span className="quiet">must be at most {say(criterion.atMost, criterion.unit).text}</span>
+        <span className="quiet">limit {say(criterion.atMost, criterion.unit).text}</span>
       </p>
       <Spark
         points={criterion.points}
@@ -143,12 +143,13 @@ function Plan({ action }: { readonly action: Action }): ReactNode {
         <dd>{plan.blastRadius}</dd>
         <dt>Judged by</dt>
         <dd>
-          {action.criteria.length === 0
-            ? "nothing measurable"
-            : action.criteria
-                .map(({ title, atMost, unit }) => `${title} at most ${say(atMost, unit).text}`)
-                .join("; ")}
-          , held for {formatSpan(action.holdMs)}
+          {action.criteria.length === 0 && "nothing measurable"}
+          <ul>
+            {action.criteria.map(({ id, title }) => (
+              <li key={id}>{title}</li>
+            ))}
+          </ul>
+          held for {formatSpan(action.holdMs)}
         </dd>
         <dt>Undo</dt>
         <dd>{plan.undo}</dd>

@@ -79,7 +79,7 @@ export function Timeline({
   const present = kinds.filter(([kind]) => incident.timeline.some((entry) => entry.kind === kind));
   const shown = incident.timeline
     .filter(({ kind }) => only.length === 0 || only.includes(kind))
-    .toSorted((a, b) => b.sequence - a.sequence);
+    .toSorted((a, b) => b.at - a.at || b.sequence - a.sequence);
   const toggle = (kind: Kind) =>
     patch(
       { only: only.includes(kind) ? only.filter((other) => other !== kind) : [...only, kind] },

@@ -10,6 +10,7 @@ import { useAddress } from "../../frame/address.ts";
 import { useTitle } from "../../frame/use-title.ts";
 import { flagMeaning } from "../../logic/flags.ts";
 import { everyStream } from "../../logic/log-form.ts";
+import { shortHost } from "../../logic/names.ts";
 import { formatMs, plural } from "../../logic/numbers.ts";
 import { clockTimeMs, fullTime, nsToMs } from "../../logic/times.ts";
 import { timeByService } from "../../logic/waterfall.ts";
@@ -76,7 +77,7 @@ function SpanPanel({
         <h2>
           {span.entity ? <Go to={entityPath(span.entity)}>{span.service}</Go> : span.service}
           <br />
-          <span className="quiet">{span.name}</span>
+          <span className="quiet">{shortHost(span.name)}</span>
         </h2>
         <button type="button" className="icon-button" aria-label="Close the panel" onClick={close}>
           <IconX size={18} aria-hidden="true" />
@@ -153,7 +154,7 @@ function Body({ trace }: { readonly trace: Trace }): ReactNode {
           <Go to="/traces">Traces</Go> / <span className="mono">{trace.traceId}</span>
         </p>
         <h1>
-          {root.service} <span className="quiet">{root.name}</span>
+          {root.service} <span className="quiet">{shortHost(root.name)}</span>
         </h1>
         <p className="row">
           <b>{formatMs(trace.durationMs)}</b>

@@ -2,6 +2,7 @@ import "../../styles/lists.css";
 import type { ReplyOf, TraceSummaryJson } from "@skopos/api";
 import { webPaths } from "@skopos/api";
 import type { ReactNode } from "react";
+import { shortHost } from "../../logic/names.ts";
 import { formatMs, plural } from "../../logic/numbers.ts";
 import { nsToMs } from "../../logic/times.ts";
 import { Go } from "../../parts/Go.tsx";
@@ -26,7 +27,7 @@ function TraceRow({
       title={services.join(", ")}
     >
       <span>
-        <b>{trace.rootService}</b> <span className="quiet">{trace.rootName}</span>
+        <b>{trace.rootService}</b> <span className="quiet">{shortHost(trace.rootName)}</span>
       </span>
       <span className="track" aria-hidden="true">
         <i style={{ width: `${(trace.durationMs / longestMs) * 100}%` }} />

@@ -3,6 +3,7 @@ import { useMediaQuery } from "@mantine/hooks";
 import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type CSSProperties, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { shortHost } from "../../logic/names.ts";
 import { formatMs, plural } from "../../logic/numbers.ts";
 import {
   barOf,
@@ -100,7 +101,7 @@ function SpanRow({
         )}
         <span className="swatch" style={{ background: color }} />
         <span className="what">
-          <b>{span.service}</b> <span className="quiet">{span.name}</span>
+          <b>{span.service}</b> <span className="quiet">{shortHost(span.name)}</span>
           {collapsed && <span className="quiet"> · {plural(below, "span")}</span>}
         </span>
         {failed && (
