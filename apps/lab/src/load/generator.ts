@@ -113,6 +113,7 @@ export class LoadGenerator {
               p50Ms: at(0.5),
               p75Ms: at(0.75),
               p90Ms: at(0.9),
+              p95Ms: at(0.95),
               p99Ms: at(0.99),
               p999Ms: at(0.999),
             },

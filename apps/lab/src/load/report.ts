@@ -24,6 +24,7 @@ export interface LoadReport {
         readonly p50Ms: number;
         readonly p75Ms: number;
         readonly p90Ms: number;
+        readonly p95Ms: number;
         readonly p99Ms: number;
         readonly p999Ms: number;
       }

@@ -15,9 +15,47 @@ interface LabScenarios {
   readonly scenarios: PracticeState["scenarios"];
 }
 interface LabState {
-  readonly broken: PracticeState["broken"];
-  readonly load: PracticeState["load"];
-  readonly shape: string | null;
+  /** `since` is ISO 8601. */
+  readonly broken: { readonly name: string; readonly since: string } | null;
+  /** Codes and latencies count from the start of the load. */
+  readonly load: {
+    readonly wantedRps: number;
+    readonly shape: string;
+    readonly recentRps: number;
+    readonly codes: Readonly<Record<string, number>>;
+    readonly latency?: { readonly p50Ms: number; readonly p95Ms: number };
+  } | null;
+}
+
+/** Requests without an answer have the code "-1". */
+function failedShare(codes: Readonly<Record<string, number>>): number | null {
+  let failed = 0;
+  let all = 0;
+  for (const [code, count] of Object.entries(codes)) {
+    all += count;
+    if (Number(code) < 0 || Number(code) >= 500) failed += count;
+  }
+  return all === 0 ? null : failed / all;
+}
+
+/** The lab's own words for its state, in those of our API. */
+export function toPracticeState(
+  scenarios: PracticeState["scenarios"],
+  { broken, load }: LabState,
+): PracticeState {
+  return {
+    attached: true,
+    scenarios,
+    broken: broken && { name: broken.name, since: Date.parse(broken.since) },
+    load: load && {
+      requestsPerSecond: load.wantedRps,
+      achievedPerSecond: load.recentRps,
+      errorRatio: failedShare(load.codes),
+      p50Ms: load.latency?.p50Ms ?? null,
+      p95Ms: load.latency?.p95Ms ?? null,
+    },
+    shape: load?.shape ?? null,
+  };
 }
 
 const detached: PracticeState = {
@@ -62,16 +100,18 @@ export function createPractice(controlUrl: string | undefined): Practice {
     return JSON.parse(text) as Answer;
   };
   const state = async (): Promise<PracticeState> => {
-    const [{ scenarios }, { broken, load, shape }] = await Promise.all([
+    const [{ scenarios }, now] = await Promise.all([
       call<LabScenarios>("GET", "scenarios"),
       call<LabState>("GET", "state"),
     ]);
-    return { attached: true, scenarios, broken, load, shape };
+    return toPracticeState(scenarios, now);
   };
   return {
     state,
     async breakIt(request) {
-      await call("POST", "break", request);
+      // The lab tells a file's text from a name by its line breaks.
+      const scenario = "yaml" in request ? `${request.yaml}\n` : request.scenario;
+      await call("POST", "break", { scenario });
       return state();
     },
     async mend() {

@@ -165,13 +165,13 @@ function Load({
             </dd>
           </div>
           <div className="figure">
-            <dt>Errors</dt>
+            <dt>Errors so far</dt>
             <dd>
               <Value value={load.errorRatio} unit="ratio" />
             </dd>
           </div>
           <div className="figure">
-            <dt>p50 · p95</dt>
+            <dt>p50 · p95 so far</dt>
             <dd>
               <Value value={load.p50Ms} unit="ms" /> · <Value value={load.p95Ms} unit="ms" />
             </dd>
