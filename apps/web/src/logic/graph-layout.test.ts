@@ -32,6 +32,12 @@ describe("layout of the graph", () => {
     expect(ways.has("gateway>frontend")).toBe(false);
   });
 
+  it("lays out anew what was placed before its calls were known", () => {
+    const unconnected = placeGraph(noLayout, ids, []);
+    const connected = placeGraph(unconnected, ids, edges);
+    expect(connected.places).toEqual(layoutGraph(ids, edges).places);
+  });
+
   it("moves nobody when a node comes or goes", () => {
     const before = placeGraph(noLayout, ids, edges);
     const after = placeGraph(

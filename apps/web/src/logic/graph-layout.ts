@@ -121,12 +121,24 @@ export function placeGraph(
   const fresh = ids.filter((id) => !kept.has(id));
   // When more of it is new than known, this is another graph.
   if (kept.size === 0 || fresh.length > kept.size) return layoutGraph(ids, edges, direction);
-  const ideal = fresh.length > 0 ? layoutGraph(ids, edges, direction).places : noLayout.places;
+  const ideal = layoutGraph(ids, edges, direction);
   for (const id of fresh.toSorted()) {
-    const wanted = besideNeighbours(id, edges, kept) ?? ideal.get(id) ?? { x: 0, y: 0 };
+    const wanted = besideNeighbours(id, edges, kept) ?? ideal.places.get(id) ?? { x: 0, y: 0 };
     kept.set(id, nearestFree(wanted, [...kept.values()]));
   }
+  // Nodes that were placed before their calls were known stand in each other's way: then order counts more than memory.
+  if (backwards(edges, kept, direction) > backwards(edges, ideal.places, direction)) return ideal;
   return { places: kept, ways: previous.ways };
+}
+
+/** How many calls do not lead onwards. */
+function backwards(edges: readonly LayoutEdge[], places: Places, direction: Direction): number {
+  const along = direction === "right" ? "x" : "y";
+  return edges.filter(({ source, target }) => {
+    const from = places.get(source);
+    const to = places.get(target);
+    return from !== undefined && to !== undefined && to[along] <= from[along];
+  }).length;
 }
 
 export interface Box {
