@@ -124,10 +124,7 @@ describe("from a fresh start to a repaired incident", () => {
       "a healthy mesh with two minutes of past",
       async () => {
         const found = await get<Graph>("/mesh/graph");
-        const uptime = (await get<{ now: number; startedAt: number }>("/status")) as {
-          now: number;
-          startedAt: number;
-        };
+        const uptime = await get<{ now: number; startedAt: number }>("/status");
         const well = found.nodes.every((node) => node.health.state === "healthy");
         return well && uptime.now - uptime.startedAt > (slow ? 300_000 : 110_000)
           ? found
