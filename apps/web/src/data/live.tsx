@@ -13,6 +13,7 @@ import {
   useMemo,
   useState,
 } from "react";
+import { staleKeys } from "../logic/stale-keys.ts";
 
 export type LiveState =
   | { readonly state: "connecting" }
@@ -36,28 +37,6 @@ const LiveContext = createContext<LiveControl>({
 });
 
 export const useLive = (): LiveControl => useContext(LiveContext);
-
-/** The queries that an event makes stale. */
-export function keysOf(event: LiveEvent): readonly QueryKey[] {
-  switch (event.topic) {
-    case "graph":
-      return [["graph", {}], ["now"], ["service"]];
-    case "incidents":
-      return [["incidents"], ["now"], ["incident"]];
-    case "incident":
-      return event.id === undefined
-        ? [["incident"], ["incidents"]]
-        : [["incident", event.id], ["incidents"]];
-    case "alerts":
-      return [["alerts"]];
-    case "changes":
-      return [["changes"], ["service"]];
-    case "status":
-      return [["status"]];
-    default:
-      return [["practice"]];
-  }
-}
 
 function readEvent(data: unknown): LiveEvent | null {
   if (typeof data !== "string") return null;
@@ -96,7 +75,7 @@ export function Live({ children }: { readonly children: ReactNode }): ReactNode 
     source.addEventListener("message", ({ data }) => {
       const event = readEvent(data);
       if (!event) return;
-      for (const key of keysOf(event)) waiting.set(JSON.stringify(key), key);
+      for (const key of staleKeys(event)) waiting.set(JSON.stringify(key), key);
       timer ??= window.setTimeout(flush, gatherMs);
     });
     return () => {

@@ -12,7 +12,7 @@ function read(key: string): string | null {
   }
 }
 
-export function writePreference(key: string, value: string): void {
+function writePreference(key: string, value: string): void {
   try {
     localStorage.setItem(prefix + key, value);
   } catch {
@@ -39,7 +39,7 @@ export function usePreference(key: string, fallback: string): [string, (value: s
   return [value, set];
 }
 
-export const schemes = ["auto", "light", "dark"] as const;
+const schemes = ["auto", "light", "dark"] as const;
 export type Scheme = (typeof schemes)[number];
 
 /** Puts the chosen scheme on the document; "auto" leaves it to the system. */

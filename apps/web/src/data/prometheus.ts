@@ -1,7 +1,7 @@
 /** Prometheus's HTTP API as far as the Metrics page asks it: the only wire types declared here, because they are Prometheus's. */
 import { SkoposError } from "@skopos/model";
 
-export const prometheusPrefix = "/api/v1";
+const prometheusPrefix = "/api/v1";
 
 /** Unix seconds and the value as text ("NaN" and "+Inf" included). */
 type Sample = readonly [atSeconds: number, value: string];

@@ -7,9 +7,6 @@ import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { resolveRange, type TimeRange } from "../logic/scope.ts";
 import { client } from "./client.ts";
 
-/** Without an event stream, pages ask again this often. */
-export const pollMs = 10_000;
-
 const rangeKey = (time: TimeRange) =>
   time.kind === "absolute" ? `${time.from}-${time.to}` : `last-${time.lengthMs}`;
 

@@ -67,7 +67,7 @@ function LiveMark(): ReactNode {
   );
 }
 
-export function ThemeButton(): ReactNode {
+function ThemeButton(): ReactNode {
   const [scheme] = usePreference("scheme", "auto");
   const Icon = scheme === "light" ? IconSun : scheme === "dark" ? IconMoon : IconDeviceDesktop;
   const says = scheme === "auto" ? "as the system" : scheme;

@@ -6,7 +6,7 @@ import type { GraphEdge, GraphNode, HealthState, Traffic } from "@skopos/api";
 import { isTrouble } from "./graph-look.ts";
 
 /** Up to this many nodes nothing is folded. */
-export const unfoldedNodesMax = 60;
+const unfoldedNodesMax = 60;
 const groupPrefix = "ns:";
 
 export interface FoldedGraph {

@@ -26,8 +26,8 @@ export interface Layout {
 /** Across from the gateways, or down from a cause. */
 export type Direction = "right" | "down";
 
-export const columnGap = 240;
-export const rowGap = 104;
+const columnGap = 240;
+const rowGap = 104;
 const nodeBox = 56;
 
 export const noLayout: Layout = { places: new Map(), ways: new Map() };

@@ -1,5 +1,5 @@
 /** Incidents and actions in words. */
-import type { Action, ActionState, Incident, IncidentSummary } from "@skopos/api";
+import type { Action, ActionState, IncidentSummary } from "@skopos/api";
 import { mechanisms, type Mechanism } from "@skopos/model";
 import { formatSpan } from "./numbers.ts";
 
@@ -99,10 +99,4 @@ export function holdTime(action: Action, nowMs: number): HoldTime | null {
         ? `Back to normal; must stay so for ${formatSpan(Math.max(1000, restMs))} more.`
         : "Back to normal and stayed so.",
   };
-}
-
-/** The hypothesis that an action would mend stands at this rank (0 is the first), or null. */
-export function rankOf(incident: Incident, action: Action): number | null {
-  const at = incident.diagnosis.hypotheses.findIndex(({ id }) => id === action.hypothesisId);
-  return at === -1 ? null : at;
 }

@@ -2,7 +2,7 @@
  * Numbers as people say them, with the exact value for whoever hovers. `null` means "not measured" and is written
  * as a dash, never as zero.
  */
-export const unmeasured = "–";
+const unmeasured = "–";
 
 export type Unit = "per-second" | "ms" | "ratio" | "bytes" | "bytes-per-second" | "count" | "cores";
 
@@ -90,7 +90,7 @@ export function formatBytes(bytes: number): string {
   return `${suffix === "B" ? Math.round(rest) : significant(rest, 3)} ${suffix}`;
 }
 
-export function formatCores(cores: number): string {
+function formatCores(cores: number): string {
   return cores < 1 ? `${significant(cores * 1000, 3)}m CPU` : `${significant(cores, 3)} CPU`;
 }
 

@@ -10,7 +10,7 @@ const word: Readonly<Record<HealthState, string>> = {
 };
 
 /** The shape of a state, readable without colour: ring, triangle, filled diamond, dash, question. */
-export function StateShape({
+function StateShape({
   state,
   size = 14,
 }: {

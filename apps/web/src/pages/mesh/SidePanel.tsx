@@ -72,7 +72,7 @@ export function Reasons({ node }: { readonly node: GraphNode | GraphEdge }): Rea
   );
 }
 
-export function FlagBars({ edge }: { readonly edge: GraphEdge }): ReactNode {
+function FlagBars({ edge }: { readonly edge: GraphEdge }): ReactNode {
   const flags = Object.entries(edge.flags).toSorted(([, a], [, b]) => b - a);
   if (flags.length === 0) return <p className="quiet">No response flags.</p>;
   const most = Math.max(...flags.map(([, rate]) => rate));
@@ -230,7 +230,7 @@ function NodePanel({
   );
 }
 
-export function EdgeFacts({ edge }: { readonly edge: GraphEdge }): ReactNode {
+function EdgeFacts({ edge }: { readonly edge: GraphEdge }): ReactNode {
   const { mtlsRatio, destinationP95Ms } = edge;
   const codes = Object.entries(edge.codes).filter(([, rate]) => rate > 0);
   return (

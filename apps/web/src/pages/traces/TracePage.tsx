@@ -10,7 +10,7 @@ import { useAddress } from "../../frame/address.ts";
 import { useTitle } from "../../frame/use-title.ts";
 import { flagMeaning } from "../../logic/flags.ts";
 import { everyStream } from "../../logic/log-form.ts";
-import { shortHost } from "../../logic/names.ts";
+import { shortHost, shortServices } from "../../logic/names.ts";
 import { formatMs, plural } from "../../logic/numbers.ts";
 import { clockTimeMs, fullTime, nsToMs } from "../../logic/times.ts";
 import { timeByService } from "../../logic/waterfall.ts";
@@ -84,7 +84,7 @@ function SpanPanel({
         </button>
       </div>
       {span.status === "error" && (
-        <p className="state failing">
+        <p className="state failing wrap">
           ◆ Failed{span.statusMessage === "" ? "" : `: ${span.statusMessage}`}
         </p>
       )}
@@ -133,6 +133,7 @@ function Body({ trace }: { readonly trace: Trace }): ReactNode {
     const names = shares.map(({ service }) => service).toSorted();
     return new Map(names.map((name, at) => [name, `var(--series-${(at % 8) + 1})`]));
   }, [shares]);
+  const names = useMemo(() => shortServices(shares.map(({ service }) => service)), [shares]);
   const color = (service: string) => colors.get(service) ?? "var(--muted)";
   const select = (span: string | null) => patch({ span }, "replace");
   const [root] = trace.spans;
@@ -179,13 +180,13 @@ function Body({ trace }: { readonly trace: Trace }): ReactNode {
           {shares.slice(0, 8).map(({ service, exclusiveMs }) => (
             <li key={service}>
               <span className="swatch" style={{ background: color(service) }} />
-              {service} <span className="quiet">{formatMs(exclusiveMs)}</span>
+              {names.get(service) ?? service} <span className="quiet">{formatMs(exclusiveMs)}</span>
             </li>
           ))}
         </ul>
       </div>
       <div className={span ? "trace-body with-panel" : "trace-body"}>
-        <Waterfall trace={trace} color={color} selected={selected} select={select} />
+        <Waterfall trace={trace} color={color} names={names} selected={selected} select={select} />
         {span && <SpanPanel span={span} trace={trace} close={() => select(null)} />}
       </div>
     </>

@@ -16,6 +16,7 @@ import {
 interface WaterfallProps {
   readonly trace: Trace;
   readonly color: (service: string) => string;
+  readonly names: ReadonlyMap<string, string>;
   readonly selected: string | null;
   readonly select: (spanId: string | null) => void;
 }
@@ -37,6 +38,7 @@ function spanSays(span: SpanJson, row: WaterfallRow, origin: boolean): string {
 function SpanRow({
   row,
   traceMs,
+  name,
   color,
   origin,
   selected,
@@ -46,6 +48,8 @@ function SpanRow({
 }: {
   readonly row: WaterfallRow;
   readonly traceMs: number;
+  /** The service in short. */
+  readonly name: string;
   readonly color: string;
   readonly origin: boolean;
   readonly selected: boolean;
@@ -56,7 +60,7 @@ function SpanRow({
   const { span, depth, below, collapsed } = row;
   const bar = barOf(span, traceMs);
   const failed = span.status === "error";
-  const indent: CSSProperties = { paddingLeft: 6 + Math.min(depth, depthMax) * 14 };
+  const indent: CSSProperties = { paddingLeft: 6 + Math.min(depth, depthMax) * 12 };
   return (
     <div
       className="span-row"
@@ -101,7 +105,7 @@ function SpanRow({
         )}
         <span className="swatch" style={{ background: color }} />
         <span className="what">
-          <b>{span.service}</b> <span className="quiet">{shortHost(span.name)}</span>
+          <b>{name}</b> <span className="quiet">{shortHost(span.name)}</span>
           {collapsed && <span className="quiet"> · {plural(below, "span")}</span>}
         </span>
         {failed && (
@@ -128,7 +132,7 @@ function SpanRow({
   );
 }
 
-export function Waterfall({ trace, color, selected, select }: WaterfallProps): ReactNode {
+export function Waterfall({ trace, color, names, selected, select }: WaterfallProps): ReactNode {
   const [collapsed, setCollapsed] = useState<ReadonlySet<string>>(new Set());
   const rows = useMemo(() => waterfallRows(trace.spans, collapsed), [trace, collapsed]);
   const box = useRef<HTMLDivElement>(null);
@@ -202,6 +206,7 @@ export function Waterfall({ trace, color, selected, select }: WaterfallProps): R
                   key={item.key}
                   row={row}
                   traceMs={trace.durationMs}
+                  name={names.get(service) ?? service}
                   color={color(service)}
                   origin={trace.errorOrigin === spanId}
                   selected={selected === spanId}
