@@ -361,6 +361,8 @@ export class KubeServer {
         ? strategicPatch(old, body)
         : mergePatch(old, body);
     if (!isRecord(patched)) throw new StatusError(400, "not an object");
+    if (child(patched["metadata"], "resourceVersion") !== old.metadata.resourceVersion)
+      throw new StatusError(409, `${name} has been modified; the version asked for is gone`);
     return this.#store(route.collection, key, patched, manager, keep);
   }
 }

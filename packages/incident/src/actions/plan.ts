@@ -24,7 +24,7 @@ import { canonicalObject } from "@skopos/mesh";
 import { SkoposError } from "@skopos/model";
 import { isDeepStrictEqual } from "node:util";
 import type { Planned, Write } from "../desk/events.ts";
-import { carryOut, readLive, sameDesired, withDesired } from "./write.ts";
+import { carryOutAgainst, readLive, sameDesired, withDesired } from "./write.ts";
 
 export interface PlanContext {
   readonly kube: KubeApi;
@@ -199,7 +199,11 @@ export async function makePlan(
   const record = about.change ? context.cluster.changeRecord(about.change.id) : undefined;
   const draft = draftOf(action, live, record, context.cluster);
   const resourceVersion = live?.metadata.resourceVersion;
-  const expected = await carryOut(context.kube, draft.write, { dryRun: true, resourceVersion });
+  const expected = await carryOutAgainst(context.kube, draft.write, {
+    ref,
+    expected: live,
+    dryRun: true,
+  });
   const names = {
     before: `${ref.kind}/${ref.name} (live)`,
     after: `${ref.kind}/${ref.name} (after)`,

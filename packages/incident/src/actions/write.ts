@@ -23,7 +23,7 @@ export async function readLive(kube: KubeApi, ref: ObjectRef): Promise<KubeObjec
 }
 
 /** Answers with the object as the server has it after the write; null when it is gone. */
-export async function carryOut(
+async function carryOut(
   kube: KubeApi,
   write: Write,
   options: { readonly dryRun: boolean; readonly resourceVersion: string | undefined },
@@ -47,6 +47,49 @@ export async function carryOut(
     default:
       return await kube.replace(write.object, guard);
   }
+}
+
+/** Status updates move an object's version as well: so often is a write tried again that meets no other desired state. */
+const attemptsMax = 6;
+
+/**
+ * Carries a write out only while the object's desired state is still `expected`. A version that moved with the state
+ * unchanged is followed; a state that moved is a `conflict`, and nothing is written.
+ */
+export async function carryOutAgainst(
+  kube: KubeApi,
+  write: Write,
+  about: {
+    readonly ref: ObjectRef;
+    readonly expected: KubeObject | null;
+    readonly dryRun: boolean;
+  },
+): Promise<KubeObject | null> {
+  for (let attempt = 1; ; attempt++) {
+    const live = await readLive(kube, about.ref);
+    if (!sameDesired(live, about.expected))
+      throw new SkoposError("conflict", `${about.ref.name} was changed by somebody else meanwhile`);
+    const resourceVersion = live?.metadata.resourceVersion;
+    try {
+      return await carryOut(kube, withVersion(write, resourceVersion), {
+        dryRun: about.dryRun,
+        resourceVersion,
+      });
+    } catch (error) {
+      const moved = error instanceof SkoposError && error.code === "conflict";
+      if (!moved || attempt >= attemptsMax) throw error;
+    }
+  }
+}
+
+/** A replacing write carries the object's own version: it must be the one that was checked. */
+function withVersion(write: Write, resourceVersion: string | undefined): Write {
+  if (write.method !== "replace" || resourceVersion === undefined) return write;
+  const { object } = write;
+  return {
+    method: "replace",
+    object: { ...object, metadata: { ...object.metadata, resourceVersion } },
+  };
 }
 
 export function cleanRef(ref: {

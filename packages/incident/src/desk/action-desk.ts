@@ -9,7 +9,7 @@ import { messageOf, SkoposError } from "@skopos/model";
 import { actionFor, makePlan, targetRef } from "../actions/plan.ts";
 import { refusalOf } from "../actions/rails.ts";
 import { criteriaFor, judge } from "../actions/verify.ts";
-import { carryOut, readLive, sameDesired, undoWrite } from "../actions/write.ts";
+import { carryOutAgainst, readLive, sameDesired, undoWrite } from "../actions/write.ts";
 import { serviceOfAlert } from "../correlate.ts";
 import { matchRunbook } from "../runbooks.ts";
 import type { Planned } from "./events.ts";
@@ -293,20 +293,17 @@ export class ActionDesk {
       resourceVersion: resourceVersion ?? "",
       deadlineAt: clock.nowMs() + settings.verifyDeadlineMs,
     });
-    await this.#write(incidentId, actionId, resourceVersion);
+    await this.#write(incidentId, actionId);
   }
 
-  async #write(
-    incidentId: string,
-    actionId: string,
-    resourceVersion: string | undefined,
-  ): Promise<void> {
+  async #write(incidentId: string, actionId: string): Promise<void> {
     const { incident, action } = this.#find(incidentId, actionId);
-    const { write } = this.#planned(incident, actionId);
+    const { write, preImage } = this.#planned(incident, actionId);
     try {
-      await carryOut(this.#context.kube, withVersion(write, resourceVersion), {
+      await carryOutAgainst(this.#context.kube, write, {
+        ref: targetRef(action.target),
+        expected: preImage,
         dryRun: false,
-        resourceVersion,
       });
     } catch (error) {
       if (error instanceof SkoposError && error.code === "unreachable") {
@@ -332,7 +329,7 @@ export class ActionDesk {
       const text = `${action.title} (found done after an interruption)`;
       await this.#ledger.append({ type: "action-executed", at, incidentId, actionId, text });
     } else if (sameDesired(live, planned.preImage) && at < planned.plan.expiresAt) {
-      await this.#write(incidentId, actionId, live?.metadata.resourceVersion);
+      await this.#write(incidentId, actionId);
     } else {
       const why = `Interrupted, and ${action.target.name} is neither as before nor as planned: left alone.`;
       await this.#close(action, "failed", machine, why);
@@ -390,8 +387,11 @@ export class ActionDesk {
         await finish(false, `${name} was changed since: not undone, so that no edit is lost.`);
         return;
       }
-      const resourceVersion = live?.metadata.resourceVersion;
-      await carryOut(kube, write, { dryRun: false, resourceVersion });
+      await carryOutAgainst(kube, write, {
+        ref: targetRef(action.target),
+        expected: live,
+        dryRun: false,
+      });
       await finish(true, `${name} was put back as it was before the action.`);
     } catch (error) {
       if (error instanceof SkoposError && error.code === "unreachable") throw error;
@@ -480,17 +480,4 @@ export class ActionDesk {
       if (!isClosed(action.state) && !isInFlight(action.state))
         await this.#close(action, "expired", machine, "The incident is resolved.");
   }
-}
-
-/** A replacing write carries the object's own version: it must be the one that was checked. */
-function withVersion(
-  write: Planned["write"],
-  resourceVersion: string | undefined,
-): Planned["write"] {
-  if (write.method !== "replace" || resourceVersion === undefined) return write;
-  const { object } = write;
-  return {
-    method: "replace",
-    object: { ...object, metadata: { ...object.metadata, resourceVersion } },
-  };
 }

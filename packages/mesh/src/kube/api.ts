@@ -120,12 +120,15 @@ const patchTypes = {
   json: "application/json-patch+json",
 } as const;
 
-/** The patch with its precondition inside: the server compares `metadata.resourceVersion` before it applies anything. */
+/**
+ * The patch with its precondition inside: the server answers 409 when the patched object names another version than the
+ * stored one. (A failing JSON patch "test" would be a 422 like any other fault of the patch.)
+ */
 function guarded(patch: Patch, resourceVersion: string | undefined): unknown {
   if (resourceVersion === undefined) return patch.body;
   if (patch.type === "json")
     return [
-      { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
+      { op: "replace", path: "/metadata/resourceVersion", value: resourceVersion },
       ...patch.body,
     ];
   const metadata = isRecord(patch.body["metadata"]) ? patch.body["metadata"] : {};
