@@ -12,7 +12,6 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/frame.css";
 import "./styles/charts.css";
-import { checkWithoutEval } from "@skopos/api";
 import { createTheme, MantineProvider } from "@mantine/core";
 import { QueryClientProvider, useQuery } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
@@ -70,7 +69,6 @@ async function signInByLink(): Promise<string | null> {
   }
 }
 
-checkWithoutEval();
 applyScheme(readPreference("scheme") ?? "auto");
 const place = document.getElementById("root");
 if (place) {

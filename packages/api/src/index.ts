@@ -1,3 +1,4 @@
+import "./without-eval.ts";
 export {
   ApiError,
   type CallOptions,
@@ -70,4 +71,3 @@ export type {
   Trace,
   TraceSummaryJson,
 } from "./telemetry.ts";
-export { checkWithoutEval } from "./without-eval.ts";

@@ -1,9 +1,7 @@
+/**
+ * In a browser, schemas are checked without compiling them: the page's content security policy forbids `eval`, and
+ * zod tries it while a schema is made. Must be imported before any schema, hence the effect on import.
+ */
 import { z } from "zod";
 
-/**
- * Makes schema checks work under a content security policy that forbids `eval`: zod would otherwise try to compile
- * them, and a browser reports each try. Call once, before anything is checked.
- */
-export function checkWithoutEval(): void {
-  z.config({ jitless: true });
-}
+if ("document" in globalThis) z.config({ jitless: true });
