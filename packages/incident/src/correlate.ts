@@ -8,14 +8,14 @@ import type { LabelMap } from "@skopos/model";
 import { serviceEntity } from "@skopos/mesh";
 
 /** Disturbed: fails or is slow against the picture from before. */
-export const disturbance = {
+const disturbance = {
   errorRatioMin: 0.01,
   errorFactor: 3,
   latencyFactor: 1.5,
   latencyExcessMs: 15,
 } as const;
 
-export function isDisturbed(now: Traffic, before: Traffic | undefined): boolean {
+function isDisturbed(now: Traffic, before: Traffic | undefined): boolean {
   const { errorRatio, p95Ms } = now;
   const usualErrors = before?.errorRatio ?? 0;
   if (

@@ -144,7 +144,7 @@ function draftOf(
 }
 
 /** Who feels it: workloads, replicas that restart, share of the mesh's traffic. */
-export function blastRadiusOf(
+function blastRadiusOf(
   action: Action,
   serviceId: string,
   store: ObjectStore,

@@ -10,7 +10,7 @@ import { SkoposError } from "@skopos/model";
 import { isDeepStrictEqual } from "node:util";
 import type { Write } from "../desk/events.ts";
 
-export const fieldManager = "skopos";
+const fieldManager = "skopos";
 
 /** The live object; null when there is none. */
 export async function readLive(kube: KubeApi, ref: ObjectRef): Promise<KubeObject | null> {
@@ -92,11 +92,7 @@ function withVersion(write: Write, resourceVersion: string | undefined): Write {
   };
 }
 
-export function cleanRef(ref: {
-  kind: string;
-  name: string;
-  namespace?: string | undefined;
-}): ObjectRef {
+function cleanRef(ref: { kind: string; name: string; namespace?: string | undefined }): ObjectRef {
   return {
     kind: ref.kind,
     name: ref.name,

@@ -16,22 +16,30 @@ const settledAfter = 4;
 const confidenceStep = 0.1;
 /** An explained incident is still looked at this often: causes come clearer, alerts join. */
 const settledEveryMs = 60_000;
+/** After this many answers to one incident only another cause is news: a long incident must not fill the log. */
+const answersMax = 20;
 
 interface Watch {
   nextMs: number;
   alertCount: number;
   sameInARow: number;
+  answers: number;
   running: boolean;
 }
 
 /** Whether people would want to know: another cause, surer or less sure, another change blamed. */
-export function isNews(before: Diagnosis, after: Pick<Diagnosis, "state" | "hypotheses">): boolean {
+function isNews(
+  before: Diagnosis,
+  after: Pick<Diagnosis, "state" | "hypotheses">,
+  onlyCause = false,
+): boolean {
   const [old] = before.hypotheses;
   const [first] = after.hypotheses;
   if (before.state !== after.state || old?.id !== first?.id) return true;
   if (!old || !first) return false;
+  if (old.change?.id !== first.change?.id) return true;
+  if (onlyCause) return false;
   return (
-    old.change?.id !== first.change?.id ||
     Math.abs(old.confidence - first.confidence) >= confidenceStep ||
     old.evidence.length !== first.evidence.length
   );
@@ -65,6 +73,7 @@ export class Diagnostics {
         nextMs: nowMs,
         alertCount: incident.alerts.length,
         sameInARow: 0,
+        answers: 0,
         running: false,
       };
       this.#watches.set(incident.id, watch);
@@ -92,17 +101,18 @@ export class Diagnostics {
   async #look(incident: IncidentRecord, watch: Watch): Promise<void> {
     const { clock, settings } = this.#context;
     try {
-      const changed = await this.#diagnoseOnce(incident);
+      const changed = await this.#diagnoseOnce(incident, watch.answers >= answersMax);
+      if (changed) watch.answers++;
       watch.sameInARow = changed ? 0 : watch.sameInARow + 1;
     } catch (error) {
       this.#context.onError(error, `diagnosing ${incident.id}`);
     }
-    const settled = watch.sameInARow >= settledAfter;
+    const settled = watch.sameInARow >= settledAfter || watch.answers >= answersMax;
     watch.nextMs = clock.nowMs() + (settled ? settledEveryMs : settings.diagnoseEveryMs);
   }
 
   /** Whether the answer was news. */
-  async #diagnoseOnce(incident: IncidentRecord): Promise<boolean> {
+  async #diagnoseOnce(incident: IncidentRecord, onlyCause: boolean): Promise<boolean> {
     const { clock, engines, cluster, topology, settings } = this.#context;
     const startedMs = clock.monotonicMs();
     const nowMs = clock.nowMs();
@@ -138,7 +148,7 @@ export class Diagnostics {
     const stale =
       current.state === "resolved" || current.actions.some(({ state }) => isInFlight(state));
     if (stale) return false;
-    if (!isNews(current.diagnosis, found.diagnosis)) {
+    if (!isNews(current.diagnosis, found.diagnosis, onlyCause)) {
       // What the answer calls for may still be missing: a restart can fall between the two.
       await this.#onDiagnosed(incident.id);
       return false;

@@ -27,7 +27,7 @@ const objectRef = z.object({
 });
 
 /** A write to one object, worked out in full before anybody approves it. */
-export const write = z.discriminatedUnion("method", [
+const write = z.discriminatedUnion("method", [
   z.object({ method: z.literal("replace"), object: kubeObject }),
   z.object({
     method: z.literal("json-patch"),
@@ -44,14 +44,14 @@ export const write = z.discriminatedUnion("method", [
 ]);
 export type Write = z.infer<typeof write>;
 
-export const changeRecord = z.object({
+const changeRecord = z.object({
   change,
   before: kubeObject.nullable(),
   after: kubeObject.nullable(),
 });
 
 /** What a plan needs to be carried out, judged and undone; more than people are shown. */
-export const planned = z.object({
+const planned = z.object({
   plan: action.shape.plan.unwrap(),
   write,
   /** The object as it was when the plan was made; null when there was none. */

@@ -19,11 +19,11 @@ interface Rule {
 }
 
 /** Numbers that bound a pool of connections, by the names people give them. */
-export const poolNames = /pool|conn(ection)?s?(_|$)|max_?(open|active|idle)/i;
+const poolNames = /pool|conn(ection)?s?(_|$)|max_?(open|active|idle)/i;
 
 const rollout = ["rollout"] as const;
 
-export const changeRules: Readonly<Partial<Record<Mechanism, Rule>>> = {
+const changeRules: Readonly<Partial<Record<Mechanism, Rule>>> = {
   "bad-rollout": { objects: ["Deployment"], kinds: rollout },
   "slow-rollout": { objects: ["Deployment"], kinds: rollout },
   "client-pool-exhausted": {
@@ -80,7 +80,7 @@ function isPutBack(record: ChangeRecord, scene: Scene): boolean {
 }
 
 /** 0 to 1 by the time between change and onset; 0 for changes that came after, or were put back. */
-export function recency(record: ChangeRecord, scene: Scene): number {
+function recency(record: ChangeRecord, scene: Scene): number {
   // The onset is seen one rate window late at worst, and early by a scrape at best.
   const slackMs = Math.max(15_000, scene.signals.windowMs);
   const beforeMs = scene.onsetMs - record.change.at;

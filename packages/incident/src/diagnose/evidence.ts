@@ -8,7 +8,7 @@ import type { EdgeSignals } from "./signals.ts";
 import { between, quantile, shiftOf } from "./statistics.ts";
 import { weights } from "./weights.ts";
 
-const pointsMax = 240;
+const pointsMax = 120;
 const excerptMax = 2000;
 
 const rangeOf = (scene: Scene) => ({
@@ -61,7 +61,6 @@ export function latencyQuery(who: string, reporter: string, window: string): str
   return `${part("sum")} / ${part("count")}`;
 }
 
-export const edgeWho = edgeMatch;
 export const nodeWho = (id: string) =>
   `destination_workload_namespace=${quoted(spaceOf(id))}, destination_canonical_service=${quoted(nameOf(id))}`;
 

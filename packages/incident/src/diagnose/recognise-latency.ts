@@ -263,7 +263,7 @@ export function recogniseOwnLatency(scene: Scene): Finding[] {
 }
 
 /** Waiting per second that callers see and destinations do not, by edge. */
-export function gapWork(scene: Scene) {
+function gapWork(scene: Scene) {
   return [...scene.signals.edges.values()].flatMap((edge) => {
     if (edge.isTcp || edge.work.destination.times.length === 0) return [];
     const gap = combine(edge.work.source, edge.work.destination, (a, b) => a - b);

@@ -2,7 +2,6 @@
 import {
   deploymentsOf,
   listAt,
-  milliseconds,
   numberAt,
   percent,
   podsOf,
@@ -186,5 +185,3 @@ export function missingReplicas(scene: Scene, node: string): Support | undefined
     desired === 0 ? weights.replicasMissing : weights.replicasMissing * (1 - ready / desired),
   );
 }
-
-export const inMs = milliseconds;

@@ -15,7 +15,7 @@ export type ServiceId = string;
 const canonicalLabels = ["service.istio.io/canonical-name", "app.kubernetes.io/name", "app"];
 
 /** Istio's canonical service of a workload, by its pod labels; the workload's own name when no label names one. */
-export function canonicalName(labels: Readonly<Record<string, string>>, workload: string): string {
+function canonicalName(labels: Readonly<Record<string, string>>, workload: string): string {
   for (const label of canonicalLabels) {
     const name = labels[label];
     if (name) return name;
@@ -32,12 +32,12 @@ export function serviceIdOfDeployment(deployment: KubeObject): ServiceId {
   return `${namespace ?? "default"}/${canonicalName(templateLabels(deployment), name)}`;
 }
 
-export function serviceIdOfPod(pod: KubeObject): ServiceId {
+function serviceIdOfPod(pod: KubeObject): ServiceId {
   const { name, namespace, labels } = pod.metadata;
   return `${namespace ?? "default"}/${canonicalName(labels ?? {}, name)}`;
 }
 
-export function selects(
+function selects(
   selector: Readonly<Record<string, string>>,
   labels: Readonly<Record<string, string>>,
 ): boolean {

@@ -14,7 +14,7 @@ import { type KubeObject, keyOf } from "../kube/object.ts";
 import { setMaxListeners } from "node:events";
 import type { ObjectStore } from "./store.ts";
 
-export const watchedKinds = [
+const watchedKinds = [
   "Namespace",
   "Pod",
   "Service",

@@ -10,7 +10,7 @@ export interface KindInfo {
 const networking = "networking.istio.io/v1";
 const security = "security.istio.io/v1";
 
-export const kinds: Readonly<Record<string, KindInfo>> = {
+const kinds: Readonly<Record<string, KindInfo>> = {
   Namespace: { apiVersion: "v1", plural: "namespaces", namespaced: false },
   Pod: { apiVersion: "v1", plural: "pods", namespaced: true },
   Service: { apiVersion: "v1", plural: "services", namespaced: true },

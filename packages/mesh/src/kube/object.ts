@@ -4,7 +4,7 @@
  */
 import { SkoposError } from "@skopos/model";
 
-export interface ObjectMeta {
+interface ObjectMeta {
   readonly name: string;
   readonly namespace?: string;
   readonly uid?: string;

@@ -6,7 +6,7 @@ import type { Health, HealthState, Traffic } from "@skopos/api";
 import type { Replicas } from "../cluster/store.ts";
 
 /** After Kiali's defaults, but one failing request in a thousand is not "degraded". */
-export const healthThresholds = {
+const healthThresholds = {
   errorRatioDegraded: 0.01,
   errorRatioFailing: 0.1,
   /** Slower than usual by this factor and by this much. */
@@ -16,7 +16,7 @@ export const healthThresholds = {
 
 const order: readonly HealthState[] = ["unknown", "idle", "healthy", "degraded", "failing"];
 
-export function worse(a: HealthState, b: HealthState): HealthState {
+function worse(a: HealthState, b: HealthState): HealthState {
   return order.indexOf(a) >= order.indexOf(b) ? a : b;
 }
 
@@ -32,7 +32,7 @@ export function milliseconds(value: number): string {
 }
 
 /** "503 UO": the commonest failing code and flag, for reasons. */
-export function mainFailure(failures: ReadonlyMap<string, number>): string | undefined {
+function mainFailure(failures: ReadonlyMap<string, number>): string | undefined {
   let best: [string, number] | undefined;
   for (const entry of failures) if (!best || entry[1] > best[1]) best = entry;
   return best?.[0];

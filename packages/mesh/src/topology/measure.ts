@@ -23,7 +23,7 @@ export interface Measurements {
   readonly warnings: readonly string[];
 }
 
-export const quantiles = [0.5, 0.95, 0.99] as const;
+const quantiles = [0.5, 0.95, 0.99] as const;
 
 /** A failing query costs its part of the picture and says so; it throws only when nothing at all could be asked. */
 export async function measure(

@@ -4,7 +4,6 @@
  * from the Kubernetes Service.
  */
 import type { LabelMap } from "@skopos/model";
-import type { GraphNode } from "@skopos/api";
 import { type ObjectStore, serviceIdOfService } from "../cluster/store.ts";
 
 export interface NodeName {
@@ -81,5 +80,3 @@ export function isGateway(
     return true;
   return gatewayName.test(name);
 }
-
-export type NodeKind = GraphNode["kind"];

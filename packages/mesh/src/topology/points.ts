@@ -11,7 +11,7 @@ export interface ChartRange {
   readonly stepMinMs: number;
 }
 
-export function stepOf(range: ChartRange): number {
+function stepOf(range: ChartRange): number {
   const wanted = (range.endMs - range.startMs) / pointsMax;
   return Math.max(range.stepMinMs, Math.ceil(wanted / 1000) * 1000);
 }
