@@ -1,7 +1,7 @@
 /** Pieces that several schemas share. Times on the wire are unix milliseconds unless a name says otherwise. */
 import { z } from "zod";
 
-export const healthState = z.enum(["healthy", "degraded", "failing", "idle", "unknown"]);
+const healthState = z.enum(["healthy", "degraded", "failing", "idle", "unknown"]);
 export type HealthState = z.infer<typeof healthState>;
 
 /** Reasons are whole phrases a person can read: "4.1 % of requests fail (503 UO)". */

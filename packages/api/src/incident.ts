@@ -4,7 +4,7 @@ import { entityRef, points } from "./common.ts";
 import { change, graphEdge, graphNode } from "./mesh.ts";
 
 const mechanismNames = Object.keys(mechanisms) as [Mechanism, ...Mechanism[]];
-export const mechanism = z.enum(mechanismNames);
+const mechanism = z.enum(mechanismNames);
 
 export const alertInstance = z.object({
   fingerprint: z.string(),
@@ -123,7 +123,7 @@ export const criterion = z.object({
 });
 export type Criterion = z.infer<typeof criterion>;
 
-export const actionState = z.enum([
+const actionState = z.enum([
   "proposed",
   "planning",
   "awaiting-approval",
@@ -175,7 +175,7 @@ export const action = z.object({
 export type Action = z.infer<typeof action>;
 
 /** The runbook that belongs to the first hypothesis: its steps with what is already known filled in. */
-export const runbookStep = z.object({
+const runbookStep = z.object({
   id: z.string(),
   title: z.string(),
   state: z.enum(["done", "next", "later", "skipped"]),
@@ -196,7 +196,7 @@ export const timelineEntry = z.object({
 });
 export type TimelineEntry = z.infer<typeof timelineEntry>;
 
-export const incidentState = z.enum(["open", "acknowledged", "mitigating", "resolved"]);
+const incidentState = z.enum(["open", "acknowledged", "mitigating", "resolved"]);
 export const incidentSummary = z.object({
   id: z.string(),
   title: z.string(),

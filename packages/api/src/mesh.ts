@@ -2,7 +2,7 @@ import { z } from "zod";
 import { entityRef, health, points } from "./common.ts";
 
 /** Rates over the graph's window. `null` means "not measured", which is not zero. */
-export const traffic = z.object({
+const traffic = z.object({
   requestsPerSecond: z.number().nullable(),
   /** Share of requests that failed (5xx, or no response), 0 to 1; null below the traffic floor. */
   errorRatio: z.number().nullable(),

@@ -7,9 +7,9 @@ type Json = string | number | boolean | readonly Json[];
 const attributeValue: z.ZodType<Json> = z.lazy(() =>
   z.union([z.string(), z.number(), z.boolean(), z.array(attributeValue)]),
 );
-export const attributes = z.record(z.string(), attributeValue);
+const attributes = z.record(z.string(), attributeValue);
 
-export const traceSummary = z.object({
+const traceSummary = z.object({
   traceId: z.string(),
   rootService: z.string(),
   rootName: z.string(),
@@ -26,7 +26,7 @@ export const traceSearchResult = z.object({
   warnings: z.array(z.string()),
 });
 
-export const span = z.object({
+const span = z.object({
   spanId: z.string(),
   parentSpanId: z.string(),
   service: z.string(),
@@ -61,7 +61,7 @@ export const trace = z.object({
 });
 export type Trace = z.infer<typeof trace>;
 
-export const logLine = z.object({
+const logLine = z.object({
   timeNs: z.string(),
   line: z.string(),
   labels: z.record(z.string(), z.string()),
@@ -81,7 +81,7 @@ export const logResult = z.object({
 });
 export type LogPage = z.infer<typeof logResult>;
 
-export const ruleStatus = z.object({
+const ruleStatus = z.object({
   name: z.string(),
   kind: z.enum(["alert", "record"]),
   query: z.string(),
@@ -103,7 +103,7 @@ export const alertsPage = z.object({
 });
 export type AlertsPage = z.infer<typeof alertsPage>;
 
-export const practiceScenario = z.object({
+const practiceScenario = z.object({
   name: z.string(),
   title: z.string(),
   description: z.string(),
@@ -133,7 +133,7 @@ export const practiceLoad = z.object({
   shape: z.enum(["steady", "daily", "burst"]),
 });
 
-export const searchHit = z.object({ entity: entityRef, path: z.string(), detail: z.string() });
+const searchHit = z.object({ entity: entityRef, path: z.string(), detail: z.string() });
 export const searchResult = z.object({ hits: z.array(searchHit) });
 export type SearchHit = z.infer<typeof searchHit>;
 

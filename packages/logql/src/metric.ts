@@ -3,7 +3,7 @@ import { LabelSet, LimitError, type MatrixSeries, type MetricValue } from "@skop
 import type { Entry } from "./stages.ts";
 import type { MetricExpr, RangeAggregation, VectorAggregation } from "./syntax/ast.ts";
 
-export const seriesMax = 2000;
+const seriesMax = 2000;
 
 /** Steps of evaluation, unix ms. */
 export type Steps = readonly number[];

@@ -8,7 +8,7 @@ import type { z } from "zod";
 
 const textBytesMax = 1024 * 1024;
 
-export class DocumentError extends SkoposError {
+class DocumentError extends SkoposError {
   readonly line: number;
   readonly column: number;
 

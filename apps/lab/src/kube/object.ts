@@ -47,9 +47,9 @@ export type Condition = {
   lastUpdateTime?: string;
 };
 
-export type ContainerPort = { name?: string; containerPort: number; protocol?: string };
-export type EnvVar = { name: string; value?: string; valueFrom?: JsonObject };
-export type Container = {
+type ContainerPort = { name?: string; containerPort: number; protocol?: string };
+type EnvVar = { name: string; value?: string; valueFrom?: JsonObject };
+type Container = {
   name: string;
   image: string;
   env?: EnvVar[];
@@ -63,7 +63,7 @@ export type Container = {
   readinessProbe?: JsonObject;
 };
 
-export type PodSpec = {
+type PodSpec = {
   containers: Container[];
   initContainers?: Container[];
   nodeName?: string;
@@ -191,7 +191,7 @@ export type Service = {
   };
 };
 
-export type KindTypes = {
+type KindTypes = {
   Pod: Pod;
   ReplicaSet: ReplicaSet;
   Deployment: Deployment;

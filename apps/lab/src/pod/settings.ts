@@ -38,7 +38,7 @@ export interface AppSettings {
 }
 
 /** A setting that is no number counts as an error of the Deployment: the container ends with this message. */
-export class SettingError extends Error {}
+class SettingError extends Error {}
 
 export function readSettings(environment: Readonly<Record<string, string>>): AppSettings {
   const number = (name: string, fallback: number) => optionalNumber(environment, name) ?? fallback;

@@ -14,8 +14,8 @@ export function startTestLab(options: Partial<LabOptions> = {}): Promise<Lab> {
     seed: 1,
     replicas: 1,
     rps: 16,
-    podEntry: { path: here("./pod-entry.ts"), execArgv: fromSource },
-    loadEntry: { path: here("./load-entry.ts"), execArgv: fromSource },
+    podEntry: { path: here("../entries/pod-process.ts"), execArgv: fromSource },
+    loadEntry: { path: here("../entries/load-process.ts"), execArgv: fromSource },
     log: () => undefined,
     ...options,
   });

@@ -6,7 +6,7 @@ import type { z } from "zod";
 import type { Guard } from "./guard.ts";
 import type { Principal } from "./sessions.ts";
 
-export interface Call<Name extends RouteName> {
+interface Call<Name extends RouteName> {
   readonly params: Readonly<Record<string, string>>;
   readonly query: z.output<(typeof routes)[Name]["query"]>;
   readonly body: z.output<(typeof routes)[Name]["body"]>;

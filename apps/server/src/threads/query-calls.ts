@@ -18,7 +18,7 @@ export interface QueryThreadData {
   readonly timeoutMs: number;
 }
 
-export interface SeriesRequest {
+interface SeriesRequest {
   readonly matcherSets: readonly (readonly Matcher[])[];
   readonly startMs: number;
   readonly endMs: number;

@@ -133,7 +133,7 @@ export function createCaller<Table extends CallTable>(
 }
 
 /** An expected failure that crossed threads; parse errors keep their place. */
-export class RemoteError extends SkoposError {
+class RemoteError extends SkoposError {
   readonly line: number | undefined;
   readonly column: number | undefined;
 

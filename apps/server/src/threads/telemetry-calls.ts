@@ -61,7 +61,7 @@ export interface TargetStatus {
   readonly timeoutMs: number;
 }
 
-export interface RuleState {
+interface RuleState {
   readonly name: string;
   readonly kind: "alert" | "record";
   readonly query: string;

@@ -2,7 +2,7 @@
 import type { EntityRef, LogLine } from "@skopos/api";
 import type { LogRecord } from "@skopos/model";
 
-export type Level = LogLine["level"];
+type Level = LogLine["level"];
 
 const levelNames: Readonly<Record<string, Level>> = {
   fatal: "error",

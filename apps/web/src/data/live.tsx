@@ -15,7 +15,7 @@ import {
 } from "react";
 import { staleKeys } from "../logic/stale-keys.ts";
 
-export type LiveState =
+type LiveState =
   | { readonly state: "connecting" }
   | { readonly state: "live" }
   | { readonly state: "paused"; readonly since: number }

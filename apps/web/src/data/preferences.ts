@@ -40,7 +40,6 @@ export function usePreference(key: string, fallback: string): [string, (value: s
 }
 
 const schemes = ["auto", "light", "dark"] as const;
-export type Scheme = (typeof schemes)[number];
 
 /** Puts the chosen scheme on the document; "auto" leaves it to the system. */
 export function applyScheme(scheme: string): void {

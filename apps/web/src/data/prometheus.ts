@@ -6,7 +6,7 @@ const prometheusPrefix = "/api/v1";
 /** Unix seconds and the value as text ("NaN" and "+Inf" included). */
 type Sample = readonly [atSeconds: number, value: string];
 
-export interface Series {
+interface Series {
   readonly metric: Readonly<Record<string, string>>;
   /** One sample of an instant query, all of a range query. Native histograms come without. */
   readonly samples: readonly Sample[];

@@ -14,7 +14,7 @@ export interface LayoutEdge {
   readonly target: string;
 }
 
-export type Places = ReadonlyMap<string, Place>;
+type Places = ReadonlyMap<string, Place>;
 
 export interface Layout {
   /** Node centres. */

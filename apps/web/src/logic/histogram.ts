@@ -2,7 +2,7 @@
 import type { LogPage } from "@skopos/api";
 
 export const levels = ["error", "warning", "info", "debug", "unknown"] as const;
-export type Level = (typeof levels)[number];
+type Level = (typeof levels)[number];
 
 export interface Bar {
   readonly at: number;

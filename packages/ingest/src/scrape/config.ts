@@ -20,7 +20,7 @@ export interface TlsConfig {
 }
 
 /** Read anew before each request, as files may be rotated. */
-export type Credentials =
+type Credentials =
   | {
       readonly scheme: "basic";
       readonly username: string;

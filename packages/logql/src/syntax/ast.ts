@@ -1,7 +1,7 @@
 /** The tree of a LogQL query. */
 import type { LineFilter, Matcher, MatchOp } from "@skopos/model";
 
-export type Comparison = MatchOp | "==" | ">" | ">=" | "<" | "<=";
+type Comparison = MatchOp | "==" | ">" | ">=" | "<" | "<=";
 
 export type LabelFilter =
   | { readonly type: "text"; readonly name: string; readonly op: MatchOp; readonly value: string }

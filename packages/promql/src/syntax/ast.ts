@@ -27,7 +27,7 @@ export type DurationExpr =
     };
 
 /** `@ 123` as unix milliseconds, or one edge of the query. */
-export type AtModifier = number | "start" | "end";
+type AtModifier = number | "start" | "end";
 
 interface Modifiers {
   readonly offset: Duration | undefined;

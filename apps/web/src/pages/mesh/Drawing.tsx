@@ -244,5 +244,3 @@ export function Drawing({
     </>
   );
 }
-
-export type { DrawnEdge };

@@ -1,3 +1,0 @@
-import { runLoad } from "../load/load-process.ts";
-
-runLoad();

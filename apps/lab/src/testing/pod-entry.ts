@@ -1,3 +1,0 @@
-import { runPod } from "../pod/pod.ts";
-
-runPod();
