@@ -11,6 +11,8 @@ import { serveCommand } from "./commands/serve.ts";
 const exitCodes: Readonly<Record<string, number>> = {
   unreachable: 3,
   "bad-config": 2,
+  "bad-rule-file": 2,
+  "bad-regex": 2,
   "bad-duration": 2,
   usage: 2,
 };

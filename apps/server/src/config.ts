@@ -14,7 +14,11 @@ const duration = z.string().transform((text, context) => {
   }
 });
 
-const listen = z.string().regex(/^.+:\d{1,5}$/, "host:port, like 127.0.0.1:7080");
+const portMax = 65_535;
+const listen = z
+  .string()
+  .regex(/^.+:\d{1,5}$/, "host:port, like 127.0.0.1:7080")
+  .refine((text) => portOf(text) <= portMax, `a port is at most ${portMax}`);
 
 const schema = z.strictObject({
   dataDir: z.string().default(".skopos"),

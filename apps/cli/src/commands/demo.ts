@@ -1,7 +1,7 @@
-import { rmSync } from "node:fs";
 import path from "node:path";
-import { parseServerConfig, resourceDir, startServer } from "@skopos/server";
+import { dropData, parseServerConfig, resourceDir, startServer } from "@skopos/server";
 import { Command } from "commander";
+import { durationArgument, portArgument, rateArgument } from "../arguments.ts";
 import { startLabProcess } from "../lab-process.ts";
 import { runUntilSignal } from "../lifetime.ts";
 import { freePort } from "../port.ts";
@@ -9,8 +9,8 @@ import { freePort } from "../port.ts";
 interface DemoOptions {
   fresh?: boolean;
   dataDir: string;
-  port: string;
-  rps: string;
+  port: number;
+  rps: number;
   scrapeInterval: string;
   rules?: string[];
   holdTime: string;
@@ -22,14 +22,20 @@ export function demoCommand(): Command {
     .description("start a practice mesh, a steady load and the server, all on this machine")
     .option("--fresh", "forget the data of earlier demos")
     .option("--data-dir <dir>", "where data is kept", ".skopos")
-    .option("--port <port>", "port of the web page; 0 takes a free one", "7080")
-    .option("--rps <number>", "requests per second through the gateway", "50")
-    .option("--scrape-interval <duration>", "how often proxies are scraped", "5s")
+    .option("--port <port>", "port of the web page; 0 takes a free one", portArgument, 7080)
+    .option("--rps <number>", "requests per second through the gateway", rateArgument, 50)
+    .option("--scrape-interval <duration>", "how often proxies are scraped", durationArgument, "5s")
     .option("--rules <file...>", "rule files instead of the demo's (for: 10s)")
-    .option("--hold-time <duration>", "how long signals must stay well after a fix", "20s")
+    .option(
+      "--hold-time <duration>",
+      "how long signals must stay well after a fix",
+      durationArgument,
+      "20s",
+    )
     .option(
       "--quiet-time <duration>",
       "how long alerts must be quiet before an incident is over",
+      durationArgument,
       "30s",
     )
     .addHelpText(
@@ -37,13 +43,13 @@ export function demoCommand(): Command {
       "\nThen:\n  skopos lab break bad-rollout    and watch the page\n  skopos lab mend                 put everything back\n",
     )
     .action(async (options: DemoOptions) => {
-      if (options.fresh) rmSync(options.dataDir, { recursive: true, force: true });
-      const port = Number(options.port) === 0 ? await freePort() : Number(options.port);
+      if (options.fresh) await dropData(options.dataDir);
+      const port = options.port === 0 ? await freePort() : options.port;
       const address = `http://127.0.0.1:${port}`;
       console.log("Starting the practice mesh …");
       const lab = await startLabProcess({
         collectorUrl: address,
-        requestsPerSecond: Number(options.rps),
+        requestsPerSecond: options.rps,
         stateFile: path.resolve(options.dataDir, "lab.json"),
       });
       try {

@@ -2,17 +2,18 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { SkoposError } from "@skopos/model";
 import { Command } from "commander";
+import { portArgument, rateArgument, wholeNumberArgument } from "../arguments.ts";
 import { startLabProcess } from "../lab-process.ts";
 import { runUntilSignal } from "../lifetime.ts";
 import { formatTable } from "../table.ts";
 
 interface LabOptions {
   topology?: string;
-  kubePort: string;
-  controlPort: string;
+  kubePort: number;
+  controlPort: number;
   collector?: string;
-  rps: string;
-  seed: string;
+  rps: number;
+  seed: number;
   dataDir: string;
 }
 
@@ -70,11 +71,11 @@ export function labCommand(): Command {
   const command = new Command("lab")
     .description("the practice mesh: real services and sidecars on loopback, to break and mend")
     .option("--topology <file>", "the mesh as YAML; SocialStream when absent")
-    .option("--kube-port <port>", "port of its Kubernetes API; 0 takes a free one", "0")
-    .option("--control-port <port>", "port of its control API; 0 takes a free one", "0")
+    .option("--kube-port <port>", "port of its Kubernetes API; 0 takes a free one", portArgument, 0)
+    .option("--control-port <port>", "port of its control API; 0 takes a free one", portArgument, 0)
     .option("--collector <url>", "where spans (OTLP) and logs (Loki) are sent")
-    .option("--rps <number>", "requests per second through the gateway", "50")
-    .option("--seed <number>", "seed of everything random", "1")
+    .option("--rps <number>", "requests per second through the gateway", rateArgument, 50)
+    .option("--seed <number>", "seed of everything random", wholeNumberArgument, 1)
     .option("--data-dir <dir>", "where its addresses are left for the commands below", ".skopos")
     .option("--lab <url>", "for the commands below: control address of another practice mesh")
     .addHelpText(
@@ -84,11 +85,11 @@ export function labCommand(): Command {
     .action(async (options: LabOptions) => {
       const lab = await startLabProcess({
         topologyFile: options.topology ? path.resolve(options.topology) : undefined,
-        kubePort: Number(options.kubePort),
-        controlPort: Number(options.controlPort),
+        kubePort: options.kubePort,
+        controlPort: options.controlPort,
         collectorUrl: options.collector,
-        requestsPerSecond: Number(options.rps),
-        seed: Number(options.seed),
+        requestsPerSecond: options.rps,
+        seed: options.seed,
         stateFile: path.resolve(options.dataDir, "lab.json"),
       });
       console.log(
@@ -143,12 +144,13 @@ export function labCommand(): Command {
       );
     });
   command
-    .command("load <rps>")
+    .command("load")
     .description("change the load")
+    .argument("<rps>", "requests per second", rateArgument)
     .option("--shape <shape>", "steady, daily or burst", "steady")
-    .action(async (rps: string, options: { shape: string }, self: Command) => {
+    .action(async (rps: number, options: { shape: string }, self: Command) => {
       await control<LabState>(self.optsWithGlobals(), "POST", "load", {
-        rps: Number(rps),
+        rps,
         shape: options.shape,
       });
       console.log(`load: ${rps}/s, ${options.shape}`);

@@ -2,6 +2,7 @@ import path from "node:path";
 import { parseServerConfig, readServerConfigFile, startServer } from "@skopos/server";
 import { Command } from "commander";
 import { runUntilSignal } from "../lifetime.ts";
+import { freePort } from "../port.ts";
 
 interface ServeOptions {
   config?: string;
@@ -18,7 +19,10 @@ export function serveCommand(): Command {
     .description("watch a mesh: scrape, receive, alert, explain, and serve the web page")
     .option("-c, --config <file>", "settings as YAML; flags win over it")
     .option("--data-dir <dir>", "where data is kept (default .skopos)")
-    .option("--listen <host:port>", "address to listen on (default 127.0.0.1:7080)")
+    .option(
+      "--listen <host:port>",
+      "address to listen on (default 127.0.0.1:7080); port 0 takes a free one",
+    )
     .option(
       "--kubernetes <url>",
       "address of the Kubernetes API; default: kubeconfig, or in-cluster",
@@ -37,7 +41,7 @@ export function serveCommand(): Command {
         ...(options.kubernetes ? { server: options.kubernetes } : {}),
         ...(options.kubeconfig ? { kubeconfig: path.resolve(options.kubeconfig) } : {}),
       };
-      const config = parseServerConfig({
+      const parsed = parseServerConfig({
         ...file,
         kubernetes,
         ...(options.dataDir ? { dataDir: options.dataDir } : {}),
@@ -45,6 +49,10 @@ export function serveCommand(): Command {
         ...(options.scrapeInterval ? { scrapeInterval: options.scrapeInterval } : {}),
         ...(options.rules ? { rules: options.rules } : {}),
       });
+      // Before anything is told our address.
+      const config = parsed.listen.endsWith(":0")
+        ? { ...parsed, listen: parsed.listen.replace(/0$/, String(await freePort())) }
+        : parsed;
       const server = await startServer(config);
       console.log(
         `Skopos is watching. Open ${server.signInUrl} (the link signs you in once, within ten minutes).`,

@@ -19,7 +19,10 @@ export interface TelemetryThread {
 
 const stopMsMax = 10_000;
 
-/** Resolves when journal and head are open and scraping has begun. */
+/**
+ * Resolves when journal and head are open and scraping has begun; rejects with what kept it from that ("bad-rule-file",
+ * "bad-scrape-config", "disk-full"…). `onDeath` is called when it ends unasked later on.
+ */
 export function startTelemetryThread(
   data: TelemetryThreadData,
   log: Logger,
@@ -30,20 +33,24 @@ export function startTelemetryThread(
   const caller = createCaller<TelemetryCalls>(worker);
   caller.onEvent("log", (value) => writeLogEvent(log, "telemetry", value));
   let stopping = false;
+  let started = false;
   return new Promise((resolve, reject) => {
     let failure: Error | undefined;
     worker.on("error", (error) => (failure = error));
     caller.onEvent("failed", (value) => {
       const { code, message } = value as { code: string; message: string };
       failure = new SkoposError(code, message);
+      // What it had opened by then would keep it alive.
+      void worker.terminate();
     });
     worker.on("exit", () => {
       const error = failure ?? new Error("the telemetry thread ended");
       caller.fail(new SkoposError("unavailable", "the telemetry thread is gone"));
       reject(error);
-      if (!stopping) onDeath(error);
+      if (started && !stopping) onDeath(error);
     });
     caller.onEvent("ready", (value) => {
+      started = true;
       resolve({
         caller,
         head: (value as { head: HeadShare }).head,
