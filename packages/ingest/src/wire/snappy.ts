@@ -5,7 +5,7 @@
 import { IngestError } from "../errors.ts";
 
 function fail(at: number, reason: string): never {
-  throw new IngestError("bad-snappy", `byte ${at}: ${reason}`);
+  throw new IngestError("bad-snappy", `byte ${at} of the snappy block: ${reason}`);
 }
 
 /** Inflates one block. Throws "bad-snappy", or "too-large" when it states more than `sizeMax` bytes. */
