@@ -19,8 +19,11 @@ let served: Served;
 let good: Listening;
 let nonsense: Listening;
 
-const post = (where: string, headers: Record<string, string>, body: NonNullable<RequestInit["body"]>) =>
-  fetch(`${served.url}${where}`, { method: "POST", headers, body });
+const post = (
+  where: string,
+  headers: Record<string, string>,
+  body: NonNullable<RequestInit["body"]>,
+) => fetch(`${served.url}${where}`, { method: "POST", headers, body });
 const json = { "content-type": "application/json" };
 const protobuf = { "content-type": "application/x-protobuf" };
 
@@ -67,7 +70,9 @@ describe("a push that cannot be read", () => {
   const truncated = writeRequest([
     { labels: { __name__: "bad" }, samples: [{ timeMs: 1, value: 1 }] },
   ]).subarray(0, 9);
-  it.each<[string, string, Record<string, string>, NonNullable<RequestInit["body"]>, number, RegExp]>([
+  it.each<
+    [string, string, Record<string, string>, NonNullable<RequestInit["body"]>, number, RegExp]
+  >([
     ["snappy", "/api/v1/write", remoteWriteType, "nonsense", 400, /snappy/i],
     [
       "protobuf in snappy",
