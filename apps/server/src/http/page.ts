@@ -27,7 +27,7 @@ export async function servePage(app: FastifyInstance, webDir: string): Promise<v
   app.setNotFoundHandler((request, reply) => {
     const wantsPage =
       request.method === "GET" &&
-      !reserved.test(request.url) &&
+      !reserved.test(request.url.split("?")[0] ?? "") &&
       (request.headers.accept ?? "").includes("text/html");
     if (wantsPage) return reply.sendFile("index.html");
     return reply.status(404).send({

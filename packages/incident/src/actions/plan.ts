@@ -211,7 +211,11 @@ export async function makePlan(
   return {
     plan: {
       at: context.nowMs,
-      diff: unifiedDiff(yamlOf(live ?? undefined), yamlOf(expected ?? undefined), names),
+      diff: unifiedDiff(
+        yamlOf(live ?? undefined),
+        yamlOf(expected ?? undefined, live ?? undefined),
+        names,
+      ),
       resourceVersion: resourceVersion ?? "",
       blastRadius: blastRadiusOf(action, about.serviceId, context.cluster, context.graph),
       undo: draft.undo,

@@ -99,7 +99,7 @@ export class ActionDesk {
       kind: cure.kind,
       target: object,
       title: cure.title,
-      why: first.summary,
+      why: `It takes back the change that is blamed: ${first.change.summary}.`,
       state: "proposed",
       plan: null,
       criteria: [],

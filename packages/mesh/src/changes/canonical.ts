@@ -54,10 +54,30 @@ function masked(value: unknown): unknown {
   );
 }
 
-/** YAML for people: canonical, secrets hidden, bounded. */
-export function yamlOf(object: KubeObject | undefined): string {
+/** Fields in the order that `like` has them; what it lacks comes after. Servers order fields as they please. */
+function inOrderOf(value: unknown, like: unknown): unknown {
+  if (Array.isArray(value) && Array.isArray(like)) {
+    return value.map((item: unknown, i) => inOrderOf(item, namesake(item, like) ?? like[i]));
+  }
+  if (!isRecord(value) || !isRecord(like)) return value;
+  const known = Object.keys(like).filter((key) => key in value);
+  const fresh = Object.keys(value).filter((key) => !(key in like));
+  return Object.fromEntries(
+    [...known, ...fresh].map((key) => [key, inOrderOf(value[key], like[key])]),
+  );
+}
+
+function namesake(item: unknown, among: readonly unknown[]): unknown {
+  if (!isRecord(item) || typeof item["name"] !== "string") return undefined;
+  return among.find((other) => isRecord(other) && other["name"] === item["name"]);
+}
+
+/** YAML for people: canonical, secrets hidden, bounded. With `like`, in that object's order, so that a diff shows changes only. */
+export function yamlOf(object: KubeObject | undefined, like?: KubeObject): string {
   if (!object) return "";
-  const text = stringify(masked(canonicalObject(object)), { lineWidth: 0 });
+  const canonical = masked(canonicalObject(object));
+  const ordered = like ? inOrderOf(canonical, canonicalObject(like)) : canonical;
+  const text = stringify(ordered, { lineWidth: 0 });
   return text.length <= textSizeMax ? text : `${text.slice(0, textSizeMax)}\n# cut: too long\n`;
 }
 

@@ -42,7 +42,7 @@ function recordOf(
     object: entityOf(object),
     serviceId: touched === "namespace" ? null : (touched[0] ?? null),
     summary: comparison.summary,
-    diff: unifiedDiff(yamlOf(states.before), yamlOf(states.after), {
+    diff: unifiedDiff(yamlOf(states.before), yamlOf(states.after, states.before), {
       before: `${object.kind}/${key} before`,
       after: `${object.kind}/${key} after`,
     }),
