@@ -137,7 +137,7 @@ it("a ClickHouse that dies again and again delays no alert", async () => {
 
 it("queries that keep every query thread busy for ten seconds delay no alert", async () => {
   const nowMs = Date.now();
-  const series = Array.from({ length: 3000 }, (_, i) => ({
+  const series = Array.from({ length: 15_000 }, (_, i) => ({
     labels: { __name__: "paging_heavy", i: `${i}` },
     samples: Array.from({ length: 20 }, (_, k) => ({
       timeMs: nowMs - (20 - k) * 5000,
