@@ -4,7 +4,9 @@ import { readdirSync, readFileSync } from "node:fs";
 export interface ProcessEntry {
   readonly pid: number;
   readonly parent: number;
-  /** Its arguments, joined by spaces; empty for a zombie. */
+  /** In clock ticks since the machine started; with the id it names a process for ever. */
+  readonly startedTicks: number;
+  /** Its arguments, joined by spaces. */
   readonly command: string;
 }
 
@@ -17,22 +19,26 @@ function readOrNothing(file: string): string {
   }
 }
 
-function list(): ProcessEntry[] {
+/** Every living process, zombies left out. */
+export function everyProcess(): ProcessEntry[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => {
       const stat = readOrNothing(`/proc/${name}/stat`);
-      // The name in parentheses may hold anything; the state and the parent follow it.
-      const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      // The name in parentheses may hold anything; after it come the state, the parent, and in the 20th place the start.
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      const [state, parent] = fields;
       if (stat === "" || state === "Z") return [];
       const command = readOrNothing(`/proc/${name}/cmdline`).replaceAll("\0", " ").trim();
-      return [{ pid: Number(name), parent: Number(parent), command }];
+      return [
+        { pid: Number(name), parent: Number(parent), startedTicks: Number(fields[19]), command },
+      ];
     });
 }
 
 /** Every living process below `pid`. */
 export function descendantsOf(pid: number): ProcessEntry[] {
-  const all = list();
+  const all = everyProcess();
   const found: ProcessEntry[] = [];
   const queue = [pid];
   for (let parent = queue.pop(); parent !== undefined; parent = queue.pop())
@@ -46,7 +52,7 @@ export function descendantsOf(pid: number): ProcessEntry[] {
 
 /** Every living process that was started with `variable` in its environment, directly or by inheritance. */
 export function processesWith(variable: string): ProcessEntry[] {
-  return list().filter(({ pid }) =>
+  return everyProcess().filter(({ pid }) =>
     readOrNothing(`/proc/${pid}/environ`).split("\0").includes(variable),
   );
 }

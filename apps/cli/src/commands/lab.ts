@@ -124,7 +124,12 @@ export function labCommand(): Command {
     .command("break <scenario>")
     .description("break the mesh: a scenario's name, or a YAML file")
     .action(async (scenario: string, _options: unknown, self: Command) => {
-      const body = existsSync(scenario) ? { yaml: readFileSync(scenario, "utf8") } : { scenario };
+      // The lab tells a file's text from a name by its line breaks.
+      const text = existsSync(scenario) ? readFileSync(scenario, "utf8") : undefined;
+      const body =
+        text === undefined
+          ? { scenario }
+          : { scenario: text.includes("\n") ? text : `${text}\n`, source: scenario };
       const state = await control<LabState>(self.optsWithGlobals(), "POST", "break", body);
       console.log(`broken: ${state.broken?.name ?? "nothing"}`);
     });

@@ -24,7 +24,11 @@ export interface ControlApiOptions {
   };
 }
 
-const breakBody = z.strictObject({ scenario: z.string().min(1) });
+const breakBody = z.strictObject({
+  scenario: z.string().min(1),
+  /** What errors call a scenario file whose text is given. */
+  source: z.string().max(1000).optional(),
+});
 const loadBody = z.strictObject({
   rps: z.number().min(0).max(5000).optional(),
   shape: z.enum(loadShapes).optional(),
@@ -117,10 +121,8 @@ function stateOf({ breakage, load }: ControlApiOptions) {
 
 /** `scenario`: the name of one in the library, or the text of a scenario file (which has line breaks). */
 async function breakIt({ breakage, library }: ControlApiOptions, body: string) {
-  const { scenario } = parseBody(body, breakBody);
-  const found = scenario.includes("\n")
-    ? parseScenario(scenario, "scenario")
-    : library.get(scenario);
+  const { scenario, source = "scenario" } = parseBody(body, breakBody);
+  const found = scenario.includes("\n") ? parseScenario(scenario, source) : library.get(scenario);
   const { name, title, sinceMs } = await breakage.break(found);
   return { name, title, since: new Date(sinceMs).toISOString() };
 }
