@@ -58,7 +58,10 @@ function unpackDebianPackage(name: string, release: string): string {
   const sources = path.join(apt, "sources.list");
   const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
   writeFileSync(sources, `deb [signed-by=${keyring}] ${debianMirror()} ${release} main\n`);
+  // What is installed here must not count: a package of the same name from elsewhere would win.
+  writeFileSync(path.join(apt, "status"), "");
   const options = [
+    `Dir::State::status=${apt}/status`,
     `Dir::Etc::sourcelist=${sources}`,
     "Dir::Etc::sourceparts=-",
     `Dir::State::lists=${apt}/lists`,
