@@ -95,14 +95,19 @@ export function parseServerConfig(input: unknown, source = "configuration"): Ser
   }
   const config = result.data;
   const host = hostOf(config.listen);
-  const loopback = /^(?:127\.\d+\.\d+\.\d+|localhost|\[?::1\]?)$/.test(host);
-  if (!loopback && config.auth.tokens.length === 0) {
+  if (!isLoopback(host) && config.auth.tokens.length === 0) {
     throw new SkoposError(
       "bad-config",
       `refusing to listen on ${host} without authentication: add auth.tokens (name, role, sha256 of the token), or listen on 127.0.0.1`,
     );
   }
   return config;
+}
+
+const loopbackHost = /^(?:127\.\d+\.\d+\.\d+|localhost|\[?::1\]?)$/;
+
+export function isLoopback(host: string): boolean {
+  return loopbackHost.test(host);
 }
 
 export function hostOf(listenText: string): string {

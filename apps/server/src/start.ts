@@ -3,9 +3,15 @@
  */
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import type { AlertInstance, LiveEvent, Status } from "@skopos/api";
-import { decodeDeskEvent, IncidentDesk, loadRunbooks } from "@skopos/incident";
-import { ClusterWatch, createKubeApi, type KubeTarget, Topology } from "@skopos/mesh";
+import type { AlertInstance, LiveEvent } from "@skopos/api";
+import { decodeDeskEvent, type DeskOptions, IncidentDesk, loadRunbooks } from "@skopos/incident";
+import {
+  ClusterWatch,
+  createKubeApi,
+  credentialsOf,
+  type KubeTarget,
+  Topology,
+} from "@skopos/mesh";
 import { messageOf, SkoposError, systemClock } from "@skopos/model";
 import {
   type ClickHouseState,
@@ -14,7 +20,7 @@ import {
   superviseClickHouse,
 } from "@skopos/store";
 import { type Logger, pino } from "pino";
-import { hostOf, portOf, type ServerConfig } from "./config.ts";
+import { hostOf, isLoopback, portOf, type ServerConfig } from "./config.ts";
 import { createPractice } from "./faces/practice.ts";
 import { bindPrometheus } from "./faces/prometheus.ts";
 import { bindPush } from "./faces/push.ts";
@@ -33,7 +39,7 @@ import { Carrier } from "./threads/carrier.ts";
 import { createEngines } from "./threads/engines.ts";
 import { entryOf, resourceDir } from "./threads/entries.ts";
 import { QueryPool } from "./threads/query-pool.ts";
-import { startTelemetryThread } from "./threads/telemetry.ts";
+import { startTelemetryThread, type TelemetryThread } from "./threads/telemetry.ts";
 
 export const version = "0.1.0";
 
@@ -108,28 +114,96 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   }
 }
 
+/** What every part may use. */
+interface Ground {
+  readonly config: ServerConfig;
+  readonly dataDir: string;
+  readonly url: string;
+  readonly log: Logger;
+  readonly status: StatusBoard;
+  readonly teardown: Teardown;
+  readonly announce: (topic: LiveEvent["topic"], id?: string) => void;
+}
+
 async function startParts(
   config: ServerConfig,
   dataDir: string,
   log: Logger,
   teardown: Teardown,
 ): Promise<RunningServer> {
-  const clock = systemClock;
   const url = `http://${config.listen}`;
-  const status = new StatusBoard(version, clock);
   const events = new EventStream();
   teardown.add("event stream", () => events.close());
-  const announce = (topic: LiveEvent["topic"], id?: string) =>
-    events.send({ topic, at: clock.nowMs(), ...(id === undefined ? {} : { id }) });
+  const ground: Ground = {
+    config,
+    dataDir,
+    url,
+    log,
+    status: new StatusBoard(version, systemClock),
+    teardown,
+    announce: (topic, id) =>
+      events.send({ topic, at: systemClock.nowMs(), ...(id === undefined ? {} : { id }) }),
+  };
+  const target = kubeTargetOf(config.kubernetes);
+  const telemetry = await startTelemetry(ground, target);
+  const { carrier, pool } = await startStores(ground, telemetry);
+  const engines = createEngines(pool, config.query.timeout);
+  const api = createKubeApi(target);
+  const cluster = new ClusterWatch({ api, clock: systemClock });
+  teardown.add("cluster watch", () => cluster.stop());
+  const watching = cluster.start();
+  cluster.onChange(() => ground.announce("changes"));
+  const topology = new Topology({
+    engine: engines.metrics,
+    cluster,
+    scrapeIntervalMs: config.scrapeInterval,
+  });
+  const desk = await openDesk(ground, { engines, cluster, topology, kube: api });
+  await watching;
+  await startDesk(ground, desk, telemetry);
+  const { app, guard, sessions } = createFace(ground);
+  const nowMs = () => systemClock.nowMs();
+  const handlers = createHandlers({
+    sessions,
+    desk,
+    topology,
+    cluster,
+    ...engines,
+    telemetry: telemetry.caller,
+    practice: createPractice(config.practice?.url),
+    status: () => ground.status.read(telemetry.caller, carrier.progress, cluster.status()),
+    clusterName: config.cluster,
+    practiceAttached: config.practice !== undefined,
+    nowMs,
+  });
+  bindApi(app, guard, handlers);
+  const timeoutMs = config.query.timeout;
+  bindPrometheus(app, { guard, pool, telemetry: telemetry.caller, nowMs, timeoutMs, version });
+  bindSelf(app, { telemetry: telemetry.caller, pool, version });
+  await bindPush(app, guard, telemetry.caller);
+  events.bind(app, guard);
+  await servePage(app, resourceDir("web"));
+  teardown.add("HTTP", () => app.close());
+  await listen(app, config);
+  const pulse = setInterval(() => ground.announce("graph"), config.scrapeInterval);
+  teardown.add("pulse", () => clearInterval(pulse));
+  log.info({ url, dataDir }, "watching");
+  return {
+    url,
+    signInUrl: `${url}/#signin=${sessions.issueCode("you", "admin")}`,
+    stop: () => teardown.run(),
+  };
+}
 
+/** Comes first: rules are evaluated and pages sent while everything else is still starting. */
+async function startTelemetry(ground: Ground, target: KubeTarget): Promise<TelemetryThread> {
+  const { config, dataDir, log } = ground;
   const scrapeConfig = config.scrapeConfig
     ? readFileOrExplain(config.scrapeConfig, "the scrape configuration")
     : { text: defaultScrapeConfig(config.scrapeInterval), file: "built-in" };
   const ruleFiles = (config.rules ?? [path.join(resourceDir("rules"), "mesh.yaml")]).map((file) =>
     readFileOrExplain(file, "the rule file"),
   );
-
-  const clickhouse = await startClickHouse(config, dataDir, log, status, teardown);
   const fatal = (error: Error) => {
     log.fatal(
       { error: error.message, stack: error.stack },
@@ -138,26 +212,27 @@ async function startParts(
     process.stderr.write(`skopos: the telemetry thread ended: ${error.message}\n`);
     process.exit(70);
   };
-  const kubeTarget = kubeTargetOf(config.kubernetes);
-  const telemetry = await startTelemetryThread(
-    {
-      dir: path.join(dataDir, "telemetry"),
-      headRetentionMs: config.head.retention,
-      seriesMax: config.head.seriesMax,
-      scrapeConfig,
-      ruleFiles,
-      kubernetes:
-        "server" in kubeTarget
-          ? { server: kubeTarget.server, token: kubeTarget.token, ca: undefined }
-          : undefined,
-      webhooks: config.webhooks,
-      externalUrl: url,
-    },
-    log,
-    fatal,
-  );
-  teardown.add("telemetry thread", () => telemetry.stop());
+  const data = {
+    dir: path.join(dataDir, "telemetry"),
+    headRetentionMs: config.head.retention,
+    seriesMax: config.head.seriesMax,
+    scrapeConfig,
+    ruleFiles,
+    kubernetes: await credentialsOf(target),
+    webhooks: config.webhooks,
+    externalUrl: ground.url,
+  };
+  const telemetry = await startTelemetryThread(data, log, fatal);
+  ground.teardown.add("telemetry thread", () => telemetry.stop());
+  return telemetry;
+}
 
+/** ClickHouse, what is carried into it, and the threads that read from it and from the head. */
+async function startStores(
+  { config, dataDir, log, status, teardown }: Ground,
+  telemetry: TelemetryThread,
+): Promise<{ carrier: Carrier; pool: QueryPool }> {
+  const clickhouse = await startClickHouse(config, dataDir, log, status, teardown);
   const carrier = new Carrier(
     {
       journalDir: path.join(dataDir, "telemetry/journal"),
@@ -174,39 +249,29 @@ async function startParts(
     },
   );
   teardown.add("carrier", () => carrier.stop());
-
   const pool = new QueryPool(
     config.query.workers,
     { head: telemetry.head, clickhouse, timeoutMs: config.query.timeout },
     log,
   );
   teardown.add("query threads", () => pool.close());
-  const engines = createEngines(pool, config.query.timeout);
+  return { carrier, pool };
+}
 
-  const api = createKubeApi(kubeTarget);
-  const cluster = new ClusterWatch({ api, clock });
-  teardown.add("cluster watch", () => cluster.stop());
-  const watching = cluster.start();
-  cluster.onChange(() => announce("changes"));
-  const topology = new Topology({
-    engine: engines.metrics,
-    cluster,
-    scrapeIntervalMs: config.scrapeInterval,
-  });
-
+async function openDesk(
+  { config, dataDir, log, teardown, announce }: Ground,
+  parts: Pick<DeskOptions, "engines" | "cluster" | "topology" | "kube">,
+): Promise<IncidentDesk> {
   const eventLog = await EventLog.open({
     dir: path.join(dataDir, "state"),
-    clock,
+    clock: systemClock,
     decode: decodeDeskEvent,
   });
   teardown.add("event log", () => eventLog.close());
   const desk = new IncidentDesk({
-    clock,
-    engines,
-    cluster,
-    topology,
+    ...parts,
+    clock: systemClock,
     log: eventLog,
-    kube: api,
     runbooks: await loadRunbooks(resourceDir("runbooks")),
     settings: {
       scrapeIntervalMs: config.scrapeInterval,
@@ -219,9 +284,16 @@ async function startParts(
       log.error({ error: messageOf(error), doing }, "the incident desk met a failure"),
   });
   teardown.add("incident desk", () => desk.stop());
-  await watching;
+  return desk;
+}
+
+async function startDesk(
+  { log, announce }: Ground,
+  desk: IncidentDesk,
+  telemetry: TelemetryThread,
+): Promise<void> {
   await desk.start();
-  const tellDesk = (alerts: readonly AlertInstance[]) => {
+  const tell = (alerts: readonly AlertInstance[]) => {
     desk
       .alertsChanged(alerts)
       .catch((error: unknown) =>
@@ -229,60 +301,23 @@ async function startParts(
       );
     announce("alerts");
   };
-  telemetry.onAlerts(tellDesk);
-  tellDesk(await telemetry.caller.call("alerts", null));
+  telemetry.onAlerts(tell);
+  tell(await telemetry.caller.call("alerts", null));
+}
 
+/** The HTTP server with its gate; nothing is bound to it yet. */
+function createFace({ config, dataDir, log }: Ground) {
   const cli = writeCliToken(dataDir);
   const sessions = new Sessions(loadSessionKey(dataDir), [...config.auth.tokens, cli], () =>
-    clock.nowMs(),
+    systemClock.nowMs(),
   );
-  const loopback = /^(?:127\.\d+\.\d+\.\d+|localhost|\[?::1\]?)$/.test(hostOf(config.listen));
+  const loopback = isLoopback(hostOf(config.listen));
   const guard = new Guard(sessions, {
     hosts: loopback && config.hosts.length === 0 ? [] : [config.listen, ...config.hosts],
     anonymousRead: loopback,
     anonymousIngest: loopback && !config.auth.requireIngestToken,
   });
-  const app = createApp(guard, log);
-  bindApi(
-    app,
-    guard,
-    createHandlers({
-      sessions,
-      desk,
-      topology,
-      cluster,
-      ...engines,
-      telemetry: telemetry.caller,
-      practice: createPractice(config.practice?.url),
-      status: async (): Promise<Status> =>
-        status.read(telemetry.caller, carrier.progress, cluster.status()),
-      clusterName: config.cluster,
-      practiceAttached: config.practice !== undefined,
-      nowMs: () => clock.nowMs(),
-    }),
-  );
-  bindPrometheus(app, {
-    guard,
-    pool,
-    telemetry: telemetry.caller,
-    nowMs: () => clock.nowMs(),
-    timeoutMs: config.query.timeout,
-    version,
-  });
-  bindSelf(app, { telemetry: telemetry.caller, pool, version });
-  await bindPush(app, guard, telemetry.caller);
-  events.bind(app, guard);
-  await servePage(app, resourceDir("web"));
-  teardown.add("HTTP", () => app.close());
-  await listen(app, config);
-  const pulse = setInterval(() => announce("graph"), config.scrapeInterval);
-  teardown.add("pulse", () => clearInterval(pulse));
-  log.info({ url, dataDir }, "watching");
-  return {
-    url,
-    signInUrl: `${url}/#signin=${sessions.issueCode("you", "admin")}`,
-    stop: () => teardown.run(),
-  };
+  return { app: createApp(guard, log), guard, sessions };
 }
 
 async function startClickHouse(

@@ -33,7 +33,7 @@ export {
   textAt,
   valueAt,
 } from "./kube/object.ts";
-export type { KubeTarget } from "./kube/transport.ts";
+export { credentialsOf, type KubeCredentials, type KubeTarget } from "./kube/transport.ts";
 export { milliseconds, percent } from "./topology/health.ts";
 export { destinationNode, isGateway, serviceNodes, sourceNode } from "./topology/naming.ts";
 export { isFailure } from "./topology/edges.ts";

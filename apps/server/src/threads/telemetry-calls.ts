@@ -1,5 +1,6 @@
 /** What the main thread asks of the telemetry thread, and what it hears from it. Everything is structured-cloneable. */
 import type { AlertInstance } from "@skopos/api";
+import type { KubeCredentials } from "@skopos/mesh";
 
 /** What the telemetry thread is started with. */
 export interface TelemetryThreadData {
@@ -9,13 +10,7 @@ export interface TelemetryThreadData {
   readonly seriesMax: number;
   readonly scrapeConfig: { readonly text: string; readonly file: string };
   readonly ruleFiles: readonly { readonly text: string; readonly file: string }[];
-  readonly kubernetes:
-    | {
-        readonly server: string;
-        readonly token: string | undefined;
-        readonly ca: string | undefined;
-      }
-    | undefined;
+  readonly kubernetes: KubeCredentials;
   readonly webhooks: readonly { readonly url: string }[];
   /** Where people reach us; links in notifications begin with it. */
   readonly externalUrl: string;

@@ -18,8 +18,10 @@ export interface ScraperOptions {
     | {
         readonly server: string;
         readonly token?: string | undefined;
-        /** PEM. */
+        /** PEM, as are the client's certificate and key. */
         readonly ca?: string | undefined;
+        readonly cert?: string | undefined;
+        readonly key?: string | undefined;
       }
     | undefined;
 }
@@ -94,11 +96,12 @@ function apiFor(
 }
 
 function givenApi(kubernetes: NonNullable<ScraperOptions["kubernetes"]>): KubeApi {
-  const { server, token, ca } = kubernetes;
+  const { server, token, ca, cert, key } = kubernetes;
+  const connect = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
   return {
     server,
     authorization: () => (token === undefined ? undefined : `Bearer ${token}`),
-    dispatcher: new Agent(ca === undefined ? {} : { connect: { ca } }),
+    dispatcher: new Agent({ connect }),
   };
 }
 

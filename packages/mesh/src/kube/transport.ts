@@ -45,7 +45,7 @@ function loadConfig(target: KubeTarget): KubeConfig {
 }
 
 /** Throws `invalid` when the target names no API server. */
-export function createTransport(target: KubeTarget): Transport {
+function openConfig(target: KubeTarget): { config: KubeConfig; server: string } {
   let config: KubeConfig;
   try {
     config = loadConfig(target);
@@ -61,6 +61,43 @@ export function createTransport(target: KubeTarget): Transport {
       "no Kubernetes API server is configured: give a kubeconfig or a server URL",
     );
   }
+  return { config, server };
+}
+
+/** What another client needs to reach the same API server. PEM texts; plain data that crosses threads. */
+export interface KubeCredentials {
+  readonly server: string;
+  readonly token: string | undefined;
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+}
+
+/** The credentials as they are now; a token that a plug-in made will age. Throws `invalid`. */
+export async function credentialsOf(target: KubeTarget): Promise<KubeCredentials> {
+  const { config, server } = openConfig(target);
+  const options: https.RequestOptions = {};
+  if (server.startsWith("https:")) await config.applyToHTTPSOptions(options);
+  const authorization = Object.entries(options.headers ?? {}).find(
+    ([name]) => name.toLowerCase() === "authorization",
+  )?.[1];
+  const bearer =
+    typeof authorization === "string" ? /^Bearer (.+)$/.exec(authorization)?.[1] : undefined;
+  const given = "token" in target ? target.token : undefined;
+  const pem = (value: unknown) =>
+    typeof value === "string" || Buffer.isBuffer(value) ? value.toString() : undefined;
+  return {
+    server,
+    token: bearer ?? given,
+    ca: pem(options.ca),
+    cert: pem(options.cert),
+    key: pem(options.key),
+  };
+}
+
+/** Throws `invalid` when the target names no API server. */
+export function createTransport(target: KubeTarget): Transport {
+  const { config, server } = openConfig(target);
   const base = new URL(server);
   const secure = base.protocol === "https:";
   // One agent, so that exchanges reuse connections; client-node would make one per call.
