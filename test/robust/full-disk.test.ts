@@ -54,7 +54,7 @@ groups:
     rules:
       - alert: DiskCrossed
         expr: disk_level > 10
-        labels: { severity: critical }
+        labels: { severity: critical, namespace: shop, service: cart }
 `;
 
 /** A push of each kind, numbered; resolves with the answers' statuses and texts. */
@@ -154,6 +154,7 @@ it.runIf(mounted)(
       const again = await serve(options);
       served = again;
       await clickHouseReady(again);
+      expect((await again.api.call("incidents")).incidents).toHaveLength(1);
       const last = acknowledged.at(-1) ?? 0;
       await until(
         "what was acknowledged can be read",

@@ -8,6 +8,13 @@ import type { TelemetryCalls, TelemetryStats } from "./threads/telemetry-calls.t
 
 type Part = Status["parts"][number];
 
+/** Each reason once, with the kinds that it keeps from being watched. */
+function reasonsOf(lost: readonly KindStatus[]): string {
+  const kinds = new Map<string, string[]>();
+  for (const { kind, detail } of lost) kinds.set(detail, [...(kinds.get(detail) ?? []), kind]);
+  return [...kinds].map(([reason, names]) => `${reason} (${names.join(", ")})`).join("; ");
+}
+
 export class StatusBoard {
   readonly #version: string;
   readonly #clock: Clock;
@@ -36,11 +43,7 @@ export class StatusBoard {
       : "nothing carried yet";
     this.set("Carrier", carried ? "ok" : "starting", behind);
     const lost = kinds.filter((kind) => kind.state === "retrying");
-    this.set(
-      "Kubernetes",
-      lost.length > 0 ? "degraded" : "ok",
-      lost.map((kind) => `${kind.kind}: ${kind.detail}`).join("; "),
-    );
+    this.set("Kubernetes", lost.length > 0 ? "degraded" : "ok", reasonsOf(lost));
     const nowMs = this.#clock.nowMs();
     const before = this.#last;
     const seconds = before ? (nowMs - before.atMs) / 1000 : (nowMs - this.#startedAt) / 1000;
