@@ -45,26 +45,34 @@ export class StatusBoard {
     const lost = kinds.filter((kind) => kind.state === "retrying");
     this.set("Kubernetes", lost.length > 0 ? "degraded" : "ok", reasonsOf(lost));
     const nowMs = this.#clock.nowMs();
-    const before = this.#last;
-    const seconds = before ? (nowMs - before.atMs) / 1000 : (nowMs - this.#startedAt) / 1000;
-    const rate = (now: number, then: number | undefined) =>
-      Math.max(0, (now - (then ?? 0)) / Math.max(seconds, 1));
-    if (stats && (!before || nowMs - before.atMs > 10_000)) this.#last = { atMs: nowMs, stats };
     return {
       version: this.#version,
       startedAt: this.#startedAt,
       now: nowMs,
       ready: stats !== undefined,
       parts: [...this.#parts.values()],
-      ingest: {
-        seriesActive: stats?.seriesActive ?? 0,
-        samplesPerSecond: rate(stats?.samplesTotal ?? 0, before?.stats.samplesTotal),
-        spansPerSecond: rate(stats?.spansTotal ?? 0, before?.stats.spansTotal),
-        logLinesPerSecond: rate(stats?.logLinesTotal ?? 0, before?.stats.logLinesTotal),
-        targetsUp: stats?.targetsUp ?? 0,
-        targetsDown: stats?.targetsDown ?? 0,
-      },
+      ingest: stats ? this.#rates(stats, nowMs) : null,
       warnings: [...(stats?.warnings ?? [])],
+    };
+  }
+
+  /** Counters as rates since an earlier reading, at least ten seconds apart once there were two. */
+  #rates(stats: TelemetryStats, nowMs: number): Status["ingest"] {
+    const before = this.#last ?? {
+      atMs: this.#startedAt,
+      stats: { samplesTotal: 0, spansTotal: 0, logLinesTotal: 0 },
+    };
+    const seconds = Math.max(1, (nowMs - before.atMs) / 1000);
+    const rate = (counter: "samplesTotal" | "spansTotal" | "logLinesTotal") =>
+      Math.max(0, stats[counter] - before.stats[counter]) / seconds;
+    if (!this.#last || seconds > 10) this.#last = { atMs: nowMs, stats };
+    return {
+      seriesActive: stats.seriesActive,
+      samplesPerSecond: rate("samplesTotal"),
+      spansPerSecond: rate("spansTotal"),
+      logLinesPerSecond: rate("logLinesTotal"),
+      targetsUp: stats.targetsUp,
+      targetsDown: stats.targetsDown,
     };
   }
 

@@ -32,14 +32,17 @@ export const status = z.object({
       detail: z.string(),
     }),
   ),
-  ingest: z.object({
-    seriesActive: z.number(),
-    samplesPerSecond: z.number(),
-    spansPerSecond: z.number(),
-    logLinesPerSecond: z.number(),
-    targetsUp: z.number(),
-    targetsDown: z.number(),
-  }),
+  /** Null while the telemetry thread does not answer. */
+  ingest: z
+    .object({
+      seriesActive: z.number(),
+      samplesPerSecond: z.number(),
+      spansPerSecond: z.number(),
+      logLinesPerSecond: z.number(),
+      targetsUp: z.number(),
+      targetsDown: z.number(),
+    })
+    .nullable(),
   warnings: z.array(z.string()),
 });
 export type Status = z.infer<typeof status>;
