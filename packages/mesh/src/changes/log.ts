@@ -19,19 +19,26 @@ export class ChangeLog {
     this.#recordsMax = recordsMax;
   }
 
-  /** False when the change is already known. A live record replaces a reconstructed one that knows less. */
-  add(record: ChangeRecord, mode: "live" | "remembered"): boolean {
+  /**
+   * False when the change is already known. A change seen "live" is known by its id; one "reconstructed" from what the API
+   * remembers, or "remembered" from an earlier run, also by object, kind and time. What an earlier run saw takes the place of
+   * a reconstruction, so that ids stay what they were.
+   */
+  add(record: ChangeRecord, mode: "live" | "reconstructed" | "remembered"): boolean {
     const { change } = record;
     const known = this.#records.find(
       (other) =>
         other.change.id === change.id ||
-        (mode === "remembered" &&
+        (mode !== "live" &&
           other.change.kind === change.kind &&
           other.change.object.id === change.object.id &&
           Math.abs(other.change.at - change.at) < sameChangeMs),
     );
     if (known) {
-      if (known.before === null && record.before !== null && known.change.kind === change.kind) {
+      const knowsMore = known.before === null && record.before !== null;
+      const knowsLess = known.before !== null && record.before === null;
+      const isWitness = mode === "remembered" && !knowsLess;
+      if (known.change.kind === change.kind && (isWitness || knowsMore)) {
         this.#records = this.#records.map((other) => (other === known ? record : other));
       }
       return false;

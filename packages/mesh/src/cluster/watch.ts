@@ -251,7 +251,7 @@ export class ClusterWatch implements ObjectStore {
     const record = liveChange(this, before, after, this.#options.clock.nowMs());
     if (!record) return;
     // While other kinds are still being listed, a change is real but history may tell it again.
-    if (!this.#log.add(record, this.#complete ? "live" : "remembered")) return;
+    if (!this.#log.add(record, this.#complete ? "live" : "reconstructed")) return;
     for (const listener of this.#listeners) listener(record);
   }
 }
