@@ -10,13 +10,32 @@ import { Value } from "../../parts/Value.tsx";
 
 const rank = { failing: 0, degraded: 1, unknown: 2, healthy: 3, idle: 4 };
 
+/** What services and connections are told by alike. */
+const stateColumn: Column<Pick<GraphNode, "health" | "traffic">> = {
+  key: "state",
+  title: "State",
+  cell: ({ health }) => rank[health.state],
+  show: ({ health }) => <StateMark health={health} />,
+};
+
+const errorsColumn: Column<Pick<GraphNode, "health" | "traffic">> = {
+  key: "errors",
+  title: "Errors",
+  numeric: true,
+  cell: ({ traffic }) => traffic.errorRatio,
+  show: ({ traffic }) => <Value value={traffic.errorRatio} unit="ratio" />,
+};
+
+const p95Column: Column<Pick<GraphNode, "health" | "traffic">> = {
+  key: "p95",
+  title: "p95",
+  numeric: true,
+  cell: ({ traffic }) => traffic.p95Ms,
+  show: ({ traffic }) => <Value value={traffic.p95Ms} unit="ms" />,
+};
+
 const nodeColumns: readonly Column<GraphNode>[] = [
-  {
-    key: "state",
-    title: "State",
-    cell: ({ health }) => rank[health.state],
-    show: ({ health }) => <StateMark health={health} />,
-  },
+  stateColumn,
   {
     key: "name",
     title: "Service",
@@ -31,20 +50,8 @@ const nodeColumns: readonly Column<GraphNode>[] = [
     cell: ({ traffic }) => traffic.requestsPerSecond,
     show: ({ traffic }) => <Value value={traffic.requestsPerSecond} unit="per-second" />,
   },
-  {
-    key: "errors",
-    title: "Errors",
-    numeric: true,
-    cell: ({ traffic }) => traffic.errorRatio,
-    show: ({ traffic }) => <Value value={traffic.errorRatio} unit="ratio" />,
-  },
-  {
-    key: "p95",
-    title: "p95",
-    numeric: true,
-    cell: ({ traffic }) => traffic.p95Ms,
-    show: ({ traffic }) => <Value value={traffic.p95Ms} unit="ms" />,
-  },
+  errorsColumn,
+  p95Column,
   {
     key: "p99",
     title: "p99",
@@ -64,12 +71,7 @@ const nodeColumns: readonly Column<GraphNode>[] = [
 ];
 
 const edgeColumns: readonly Column<GraphEdge>[] = [
-  {
-    key: "state",
-    title: "State",
-    cell: ({ health }) => rank[health.state],
-    show: ({ health }) => <StateMark health={health} />,
-  },
+  stateColumn,
   {
     key: "name",
     title: "Connection",
@@ -92,20 +94,8 @@ const edgeColumns: readonly Column<GraphEdge>[] = [
         <Value value={traffic.requestsPerSecond} unit="per-second" />
       ),
   },
-  {
-    key: "errors",
-    title: "Errors",
-    numeric: true,
-    cell: ({ traffic }) => traffic.errorRatio,
-    show: ({ traffic }) => <Value value={traffic.errorRatio} unit="ratio" />,
-  },
-  {
-    key: "p95",
-    title: "p95",
-    numeric: true,
-    cell: ({ traffic }) => traffic.p95Ms,
-    show: ({ traffic }) => <Value value={traffic.p95Ms} unit="ms" />,
-  },
+  errorsColumn,
+  p95Column,
   {
     key: "flags",
     title: "Flags",
