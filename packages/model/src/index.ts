@@ -21,6 +21,9 @@ export {
 export { type Mechanism, mechanisms } from "./mechanism.ts";
 export {
   absentNaN,
+  type Exemplar,
+  type ExemplarReader,
+  type ExemplarSeries,
   highWord,
   type InstantQuery,
   isStale,
@@ -28,6 +31,7 @@ export {
   lowWord,
   type MatrixSeries,
   type MetricEngine,
+  type MetricMetadata,
   type MetricReader,
   type MetricResult,
   type MetricSelect,
@@ -40,7 +44,15 @@ export {
   writeNaN,
 } from "./metric.ts";
 export { type AnchoredPattern, compileAnchored, compileRegex } from "./regex.ts";
-export type { AppendOutcome, GroupRef, LogSink, SampleSink, SeriesRef, SpanSink } from "./sink.ts";
+export type {
+  AppendOutcome,
+  GroupRef,
+  LogSink,
+  MetricSink,
+  SampleSink,
+  SeriesRef,
+  SpanSink,
+} from "./sink.ts";
 export type {
   Attributes,
   AttributeValue,

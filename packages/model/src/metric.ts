@@ -54,6 +54,32 @@ export interface NativeHistogram {
   readonly counterReset: "unknown" | "reset" | "not-reset" | "gauge";
 }
 
+/** One observation behind a sample, as OpenMetrics, remote write and OTLP carry it; usually names a trace. */
+export interface Exemplar {
+  readonly labels: LabelMap;
+  readonly value: number;
+  /** Unix milliseconds. */
+  readonly timeMs: number;
+}
+
+export interface ExemplarSeries {
+  readonly labels: LabelMap;
+  /** Ascending by time. */
+  readonly exemplars: readonly Exemplar[];
+}
+
+export interface ExemplarReader {
+  /** Series that match any of the selectors and have exemplars with startMs ≤ t ≤ endMs. */
+  exemplars(request: LabelSelect): Promise<ExemplarSeries[]>;
+}
+
+/** What a metric family says of itself. `type` is one of OpenMetrics's: counter, gauge, histogram… */
+export interface MetricMetadata {
+  readonly type: string;
+  readonly help: string;
+  readonly unit: string;
+}
+
 export interface MetricSelect {
   readonly matchers: readonly Matcher[];
   /** Left-open, right-closed: samples with startMs < t ≤ endMs. Unix milliseconds. */

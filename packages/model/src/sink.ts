@@ -1,6 +1,7 @@
 /** Where decoded telemetry goes: implemented by `store`, called by `ingest` and `alerting`. */
 import type { LabelSet } from "./labels.ts";
 import type { LogRecord } from "./log.ts";
+import type { Exemplar, NativeHistogram } from "./metric.ts";
 import type { Span } from "./span.ts";
 
 /** Series that are sampled together (one target's page, one rule group) form a group and share its times. */
@@ -41,6 +42,19 @@ export interface SampleSink {
   closeGroup(group: GroupRef): void;
   /** Resolves when everything appended so far is on disk; rejects with code "unavailable" or "disk-full". */
   durable(): Promise<void>;
+}
+
+/** Takes native histograms and exemplars besides plain samples; they are journaled and restored as samples are. */
+export interface MetricSink extends SampleSink {
+  /** As `appendPage` for one histogram sample. A series may change between floats and histograms over time. */
+  appendHistogram(
+    group: GroupRef,
+    ref: SeriesRef,
+    timeMs: number,
+    histogram: NativeHistogram,
+  ): AppendOutcome;
+  /** Keeps the newest exemplars of a series, bounded in all; an older one than the newest kept is refused silently. */
+  appendExemplar(ref: SeriesRef, exemplar: Exemplar): void;
 }
 
 /** Resolves when the spans are acknowledged: on disk, though perhaps not searchable yet. Rejects with "unavailable", "disk-full". */

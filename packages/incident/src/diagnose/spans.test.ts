@@ -1,6 +1,7 @@
 import type { Span, TraceEngine } from "@skopos/model";
 import { describe, expect, it } from "vitest";
-import { exclusiveTimes, inspectSpans } from "./spans.ts";
+import { exclusiveTimes } from "@skopos/traces";
+import { inspectSpans } from "./spans.ts";
 
 let count = 0;
 function span(

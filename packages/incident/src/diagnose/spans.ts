@@ -4,6 +4,7 @@
  */
 import { quoted } from "@skopos/mesh";
 import { messageOf, type Span, type TraceEngine } from "@skopos/model";
+import { exclusiveTimes, type SpanTime } from "@skopos/traces";
 import { median } from "./statistics.ts";
 
 export interface OperationShift {
@@ -37,45 +38,11 @@ const spansMax = 5000;
 /** Names that instrumentation gives to waiting for a pooled resource. */
 const waitName = /pool|acquire|checkout|getconnection|get_connection|wait|semaphore|queue|lease/i;
 
-interface Sample {
-  readonly span: Span;
-  readonly exclusiveMs: number;
-}
-
-/** Duration less the part that children cover; children that run at the same time count once. */
-export function exclusiveTimes(spans: readonly Span[]): Sample[] {
-  const children = new Map<string, Span[]>();
-  for (const span of spans)
-    children.set(span.parentSpanId, [...(children.get(span.parentSpanId) ?? []), span]);
-  return spans.map((span) => {
-    const start = span.startNs;
-    const end = start + BigInt(Math.round(span.durationNs));
-    const parts = (children.get(span.spanId) ?? [])
-      .map((child) => ({
-        from: child.startNs < start ? start : child.startNs,
-        to: child.startNs + BigInt(Math.round(child.durationNs)),
-      }))
-      .map(({ from, to }) => ({ from, to: to > end ? end : to }))
-      .filter(({ from, to }) => to > from)
-      .sort((a, b) => (a.from < b.from ? -1 : 1));
-    let covered = 0n;
-    let reached = start;
-    for (const { from, to } of parts) {
-      const begin = from > reached ? from : reached;
-      if (to > begin) {
-        covered += to - begin;
-        reached = to;
-      }
-    }
-    return { span, exclusiveMs: (span.durationNs - Number(covered)) / 1e6 };
-  });
-}
-
 const sameService = (span: Span, name: string) =>
   span.service === name || span.service.startsWith(`${name}.`);
 
-function byOperation(traces: readonly (readonly Span[])[], name: string): Map<string, Sample[]> {
-  const groups = new Map<string, Sample[]>();
+function byOperation(traces: readonly (readonly Span[])[], name: string): Map<string, SpanTime[]> {
+  const groups = new Map<string, SpanTime[]>();
   for (const spans of traces)
     for (const sample of exclusiveTimes(spans)) {
       if (!sameService(sample.span, name)) continue;

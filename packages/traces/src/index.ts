@@ -1,0 +1,1 @@
+export { exclusiveTimes, type SpanTime } from "./exclusive.ts";
