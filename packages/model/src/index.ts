@@ -49,6 +49,8 @@ export type {
   GroupRef,
   LogSink,
   MetricSink,
+  PatternCount,
+  PatternSink,
   SampleSink,
   SeriesRef,
   SpanSink,

@@ -1,5 +1,5 @@
 /** Where decoded telemetry goes: implemented by `store`, called by `ingest` and `alerting`. */
-import type { LabelSet } from "./labels.ts";
+import type { LabelMap, LabelSet } from "./labels.ts";
 import type { LogRecord } from "./log.ts";
 import type { Exemplar, NativeHistogram } from "./metric.ts";
 import type { Span } from "./span.ts";
@@ -65,4 +65,25 @@ export interface SpanSink {
 /** As `SpanSink`, for log lines. */
 export interface LogSink {
   append(records: readonly LogRecord[]): Promise<void>;
+}
+
+/** How often a log template was seen in one bucket of time, in the lines of one stream or service. */
+export interface PatternCount {
+  /** What the lines were mined by: the stream's labels that name a service, never all of its labels. */
+  readonly labels: LabelMap;
+  /** 16 lower-case hex digits, a hash of the template's text: equal templates have equal ids in every process. */
+  readonly templateId: string;
+  /** The words all its lines share; `<*>` stands for those that differ. */
+  readonly template: string;
+  /** Start of the bucket, Unix milliseconds. */
+  readonly bucketMs: number;
+  /** Lines since the last time this bucket was handed on: counts of one key add up. */
+  readonly count: number;
+  /** One of the lines, cut. */
+  readonly sample: string;
+}
+
+/** Takes what was mined from log lines. Resolves and rejects as `SpanSink`. */
+export interface PatternSink {
+  append(patterns: readonly PatternCount[]): Promise<void>;
 }
