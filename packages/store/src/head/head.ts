@@ -16,32 +16,22 @@
  * their column, because their refs stay valid; they are bounded by the limit per group. The same label set in two groups
  * is one series to readers; samples of both at one time are not counted as duplicates, the older column wins.
  */
-import {
-  type AppendOutcome,
-  type GroupRef,
-  highWord,
-  type LabelSet,
-  LimitError,
-  lowWord,
-  type MetricReader,
-  type SeriesRef,
-} from "@skopos/model";
-import { absentLow, GrowingColumn, markerHigh, u32, wordsOf } from "./cells.ts";
+import type { AppendOutcome, GroupRef, LabelSet, MetricReader, SeriesRef } from "@skopos/model";
+import { highWord, lowWord } from "@skopos/model";
+import { absentLow, markerHigh, u32, wordsOf } from "./cells.ts";
 import { ChunkCursor } from "./chunk.ts";
-import { type Catalog, DefinitionLog, Members } from "./definitions.ts";
-import { chunkMemoryFull, Families, type FamilyBytes } from "./families.ts";
+import { Families } from "./families.ts";
 import { findSample } from "./find-sample.ts";
+import { GroupLock } from "./group-lock.ts";
+import { type FamilyImage, type GroupImage, HeadImages } from "./head-image.ts";
 import { HeadReader } from "./head-reader.ts";
-import { LabelIndex } from "./label-index.ts";
-import { SeriesRefs } from "./series-refs.ts";
-import { allocateShare, groupWord, groupWords, type HeadShare, windowRows } from "./memory.ts";
+import { allocateShare, type HeadShare, windowRows } from "./memory.ts";
+import { type HeadGroup, type PlaceLimits, Places } from "./places.ts";
+import { Retention } from "./retention.ts";
 
-export interface HeadOptions {
+export interface HeadOptions extends PlaceLimits {
   /** Behind a group's newest sample; older samples are refused. */
   readonly outOfOrderMs: number;
-  readonly seriesMax: number;
-  readonly groupSeriesMax: number;
-  readonly groupsMax: number;
   readonly openBytesMax: number;
   readonly chunkBytesMax: number;
   readonly definitionBytesMax: number;
@@ -69,54 +59,20 @@ export interface HeadStats {
   readonly newestMs: number | undefined;
 }
 
-export interface FamilyImage extends FamilyBytes {
-  /** By column. */
-  readonly labels: readonly LabelSet[];
-}
-
-export interface GroupImage {
-  readonly key: string;
-  readonly families: readonly FamilyImage[];
-}
-
-export interface HeadGroup {
-  readonly id: GroupRef;
-  readonly key: string;
-  /** In the order in which they were made. */
-  readonly refs: GrowingColumn;
-  readonly families: number[];
-  late: { readonly family: number; readonly columns: Map<SeriesRef, number> } | undefined;
-  newestMs: number;
-  closed: boolean;
-}
-
 /** Rows of a window that may be mostly holes before their members are moved. */
 const apartRowsMax = 4;
-/** Beyond it a group's members stay where they are, holes or not. */
-const groupFamiliesMax = 256;
-/** Forgetting rebuilds the index when more than this many series, and half of all, are dead. */
-const deadSeriesMin = 10_000;
 
 export class Head {
   readonly #options: HeadOptions;
   readonly #share: HeadShare;
-  readonly #groupTable: Int32Array;
-  readonly #log: DefinitionLog;
-  #catalog: Catalog = { index: new LabelIndex(), members: new Members() };
   readonly #families: Families;
+  readonly #lock: GroupLock;
+  readonly #places: Places;
+  readonly #retention: Retention;
+  readonly #images: HeadImages;
   readonly #cursor: ChunkCursor;
-
-  readonly #groups: (HeadGroup | undefined)[] = [];
-  readonly #freeGroups: number[] = [];
-  readonly #groupOfKey = new Map<string, HeadGroup>();
-
-  readonly #refs = new SeriesRefs();
-
-  #lockedGroup = -1;
   /** Families with an unpublished row of the page being appended. */
   readonly #touched: number[] = [];
-  #cutoffMs = -Infinity;
-  #dropCursor = 0;
   #samplesAppended = 0;
   /** Outcome of the page being appended. */
   #duplicates = 0;
@@ -124,13 +80,16 @@ export class Head {
 
   constructor(options: Partial<HeadOptions> = {}) {
     this.#options = { ...headDefaults, ...options };
-    this.#share = allocateShare({
+    const share = allocateShare({
       ...this.#options,
       familiesMax: this.#options.groupsMax * 2,
     });
-    this.#groupTable = new Int32Array(this.#share.groups);
-    this.#log = new DefinitionLog(this.#share);
-    this.#families = new Families(this.#share);
+    this.#share = share;
+    this.#families = new Families(share);
+    this.#lock = new GroupLock(share);
+    this.#places = new Places(share, this.#families, this.#lock, this.#options);
+    this.#retention = new Retention(this.#places, this.#families, this.#lock);
+    this.#images = new HeadImages(this.#places, this.#families, this.#lock, this.#retention);
     this.#cursor = new ChunkCursor(this.#families.chunks.arena);
   }
 
@@ -142,7 +101,7 @@ export class Head {
   /** For this thread. */
   reader(): MetricReader {
     return new HeadReader(this.#share, {
-      catalog: () => this.#catalog,
+      catalog: () => this.#places.catalog,
       covers: () => true,
       behind: () => false,
     });
@@ -150,111 +109,34 @@ export class Head {
 
   /** Throws `limit` when there are too many groups. */
   openGroup(key: string): GroupRef {
-    const known = this.#groupOfKey.get(key);
-    if (known) {
-      known.closed = false;
-      return known.id;
-    }
-    const id = this.#freeGroups.pop() ?? this.#groups.length;
-    if (id >= this.#options.groupsMax)
-      throw new LimitError(
-        `the head has ${this.#options.groupsMax} groups of series already; raise groupsMax`,
-      );
-    const group: HeadGroup = {
-      id,
-      key,
-      refs: new GrowingColumn(8),
-      families: [],
-      late: undefined,
-      newestMs: -Infinity,
-      closed: false,
-    };
-    this.#groups[id] = group;
-    this.#groupOfKey.set(key, group);
-    return id;
+    return this.#places.openGroup(key);
   }
 
   /** The open group of a ref. */
   group(id: GroupRef): HeadGroup {
-    const group = this.#groups[id];
-    if (!group) throw new Error(`invariant broken: group ${id} is not open`);
-    return group;
+    return this.#places.group(id);
   }
 
   groups(): HeadGroup[] {
-    return [...this.#groupOfKey.values()];
+    return this.#places.groups();
   }
 
   /** Whether the group has not been released. */
   isOpen(group: HeadGroup): boolean {
-    return this.#groups[group.id] === group;
+    return this.#places.groupAt(group.id) === group;
   }
 
   closeGroup(id: GroupRef): void {
     this.group(id).closed = true;
   }
 
-  series(groupId: GroupRef, labels: LabelSet): SeriesRef | undefined {
-    const group = this.group(groupId);
-    const { index } = this.#catalog;
-    const known = index.lookup(labels);
-    if (known !== undefined) {
-      const ref = this.#refs.find(group.id, known);
-      if (ref !== undefined) return ref;
-    }
-    if (
-      this.#refs.live >= this.#options.seriesMax ||
-      group.refs.length >= this.#options.groupSeriesMax
-    )
-      return undefined;
-    const place = this.#placeColumn(group);
-    if (!place) return undefined;
-    const series = known ?? index.internSeries(labels, this.#log);
-    return this.#addRef(group, series, place.family, place.column);
+  series(group: GroupRef, labels: LabelSet): SeriesRef | undefined {
+    return this.#places.series(group, labels);
   }
 
-  #addRef(group: HeadGroup, series: number, family: number, column: number): SeriesRef {
-    this.#addMember(series, family, column);
-    const ref = this.#refs.add(group.id, series, family, column);
-    group.refs.push(ref);
-    return ref;
-  }
-
-  /** A new column in the group's newest ordered family, or in a new one. */
-  #placeColumn(group: HeadGroup): { family: number; column: number } | undefined {
-    let family = group.families.at(-1);
-    if (family === undefined || this.#families.room(family) === 0) {
-      family = this.#createFamily(group, false);
-      if (family === undefined) return undefined;
-      group.families.push(family);
-    }
-    const column = this.#addColumn(group, family);
-    return column === undefined ? undefined : { family, column };
-  }
-
-  #createFamily(group: HeadGroup, unordered: boolean): number | undefined {
-    const family = this.#families.create(group.id, unordered);
-    if (family === undefined) return undefined;
-    this.#log.family(family, group.id);
-    this.#catalog.members.familyGroup.set(family, group.id);
-    // The number may have been another group's: readers must know of that before they read.
-    const definedAt = this.#log.publish();
-    Atomics.store(this.#groupTable, group.id * groupWords + groupWord.definedAt, definedAt);
-    return family;
-  }
-
-  #addColumn(group: HeadGroup, family: number): number | undefined {
-    if (!this.#families.isFull(family)) return this.#families.addColumn(family);
-    const alone = this.#lockedGroup < 0;
-    this.#lock(group.id);
-    const column = this.#families.addColumn(family);
-    if (alone) this.#unlock();
-    return column;
-  }
-
-  #addMember(series: number, family: number, column: number): void {
-    this.#log.member(series, family, column);
-    this.#catalog.members.add(series, family, column);
+  /** The labels of a ref. */
+  labels(ref: SeriesRef): LabelSet {
+    return this.#places.labels(ref);
   }
 
   appendPage(
@@ -265,13 +147,16 @@ export class Head {
     count: number,
   ): AppendOutcome {
     const group = this.group(groupId);
-    this.#log.publish();
+    this.#places.publish();
     this.#duplicates = 0;
     this.#conflicting = 0;
     let appended = 0;
     let tooOld = 0;
     try {
-      const oldestMs = Math.max(this.#cutoffMs - 1, group.newestMs - this.#options.outOfOrderMs);
+      const oldestMs = Math.max(
+        this.#retention.cutoffMs - 1,
+        group.newestMs - this.#options.outOfOrderMs,
+      );
       if (timeMs <= oldestMs) tooOld = count;
       else appended = this.#appendRows(group, timeMs, refs, wordsOf(values), count);
     } finally {
@@ -299,8 +184,9 @@ export class Head {
     let family = -1;
     let cells = words;
     let rowAt = -1;
-    const families = this.#refs.familyOf.array;
-    const columns = this.#refs.columnOf.array;
+    const { refs: known } = this.#places;
+    const families = known.familyOf.array;
+    const columns = known.columnOf.array;
     for (let i = 0; i < count; i++) {
       const ref = u32(refs, i);
       if (u32(families, ref) !== family) {
@@ -333,7 +219,7 @@ export class Head {
       return families.startRow(family, timeMs);
     }
     const row = families.rowAt(family, timeMs);
-    if (row >= 0 && families.isPublished(family, row)) this.#lock(group.id);
+    if (row >= 0 && families.isPublished(family, row)) this.#lock.take(group.id);
     return row;
   }
 
@@ -355,7 +241,7 @@ export class Head {
       this.#countDuplicate(found, 0, words, 2 * i);
       return false;
     }
-    const place = this.#lateColumn(group, ref);
+    const place = this.#places.lateColumn(group, ref);
     const families = this.#families;
     if (families.rowAt(place.family, timeMs) < 0) {
       if (families.rows(place.family) === windowRows) this.#closeWindow(group, place.family);
@@ -363,7 +249,7 @@ export class Head {
       families.startRow(place.family, timeMs);
     }
     const row = families.rowAt(place.family, timeMs);
-    if (families.isPublished(place.family, row)) this.#lock(group.id);
+    if (families.isPublished(place.family, row)) this.#lock.take(group.id);
     const window = families.window(place.family);
     const cell = 2 * (window.at + windowRows + row * window.stride + place.column);
     window.u32[cell] = u32(words, 2 * i);
@@ -373,8 +259,8 @@ export class Head {
 
   /** The words of the sample this series of this group has at a time. */
   #sampleAt(group: HeadGroup, ref: SeriesRef, timeMs: number): Uint32Array | undefined {
-    const { members } = this.#catalog;
-    for (const { family, column } of members.places(this.#refs.seriesOf.at(ref))) {
+    const { members } = this.#places.catalog;
+    for (const { family, column } of members.places(this.#places.refs.seriesOf.at(ref))) {
       if (members.familyGroup.at(family) !== group.id) continue;
       const found = findSample(this.#families, this.#cursor, family, column, timeMs);
       if (found) return found;
@@ -382,57 +268,20 @@ export class Head {
     return undefined;
   }
 
-  #lateColumn(group: HeadGroup, ref: SeriesRef): { family: number; column: number } {
-    const refused = "the head has no room for late samples; raise openBytesMax";
-    if (!group.late) {
-      const family = this.#createFamily(group, true);
-      if (family === undefined) throw new LimitError(refused);
-      group.late = { family, columns: new Map() };
-    }
-    const { family, columns } = group.late;
-    const known = columns.get(ref);
-    if (known !== undefined) return { family, column: known };
-    const column = this.#addColumn(group, family);
-    if (column === undefined) throw new LimitError(refused);
-    columns.set(ref, column);
-    this.#addMember(this.#refs.seriesOf.at(ref), family, column);
-    this.#log.publish();
-    return { family, column };
-  }
-
   /** Closes a full window. Encodes before it takes the lock. */
   #closeWindow(group: HeadGroup, family: number): void {
     const families = this.#families;
-    const bytes = families.encode(family);
-    const pointer = families.place(bytes) ?? this.#placeByDropping(bytes);
-    const alone = this.#lockedGroup < 0;
-    this.#lock(group.id);
-    families.link(family, pointer);
-    families.clear(family);
-    if (alone) this.#unlock();
-  }
-
-  /** At the limit of memory the oldest samples go first, ten minutes at a time. */
-  #placeByDropping(bytes: Uint8Array): number {
-    const locked = this.#lockedGroup;
-    for (;;) {
-      const oldestMs = this.stats().oldestMs;
-      if (oldestMs === undefined || this.#families.chunkCount === 0) throw chunkMemoryFull();
-      const before = this.#families.chunkCount;
-      if (locked >= 0) this.#unlock();
-      while (!this.dropBefore(Math.max(oldestMs, this.#cutoffMs) + 600_000));
-      if (locked >= 0) this.#lock(locked);
-      const pointer = this.#families.place(bytes);
-      if (pointer !== undefined) return pointer;
-      if (this.#families.chunkCount === before && this.#cutoffMs > this.#newest())
-        throw chunkMemoryFull();
-    }
+    const pointer = this.#retention.place(families.encode(family));
+    this.#lock.around(group.id, () => {
+      families.link(family, pointer);
+      families.clear(family);
+    });
   }
 
   #publish(group: HeadGroup): void {
-    if (this.#touched.length > 1) this.#lock(group.id);
+    if (this.#touched.length > 1) this.#lock.take(group.id);
     for (const family of this.#touched) this.#families.publish(family);
-    this.#unlock();
+    this.#lock.release();
   }
 
   /**
@@ -443,39 +292,9 @@ export class Head {
     for (const family of this.#touched) {
       const apart = 2 * count <= this.#families.width(family) && group.late?.family !== family;
       if (apart && this.#families.addApart(family) >= apartRowsMax)
-        this.#split(group, family, refs, count);
+        this.#places.split(group, family, refs, count);
     }
     this.#touched.length = 0;
-  }
-
-  #split(group: HeadGroup, from: number, refs: Uint32Array, count: number): void {
-    if (group.families.length >= groupFamiliesMax) return;
-    const family = this.#createFamily(group, false);
-    if (family === undefined) return;
-    group.families.push(family);
-    // What comes behind this is late, as it was before.
-    this.#families.startAfter(family, this.#families.newestMs(from));
-    for (let i = 0; i < count; i++) {
-      const ref = u32(refs, i);
-      if (this.#refs.familyOf.at(ref) !== from) continue;
-      const column = this.#addColumn(group, family);
-      if (column === undefined) break;
-      this.#addMember(this.#refs.seriesOf.at(ref), family, column);
-      this.#refs.move(ref, family, column);
-    }
-    this.#log.publish();
-  }
-
-  #lock(group: GroupRef): void {
-    if (this.#lockedGroup === group) return;
-    this.#lockedGroup = group;
-    Atomics.add(this.#groupTable, group * groupWords + groupWord.sequence, 1);
-  }
-
-  #unlock(): void {
-    if (this.#lockedGroup < 0) return;
-    Atomics.add(this.#groupTable, this.#lockedGroup * groupWords + groupWord.sequence, 1);
-    this.#lockedGroup = -1;
   }
 
   /**
@@ -483,197 +302,38 @@ export class Head {
    * now on. Does a piece of the work (`groupsPerStep` groups) and returns whether it is done; call again until it is.
    */
   dropBefore(ms: number, groupsPerStep = 64): boolean {
-    if (ms > this.#cutoffMs) {
-      this.#cutoffMs = ms;
-      this.#dropCursor = 0;
-    }
-    const end = Math.min(this.#dropCursor + groupsPerStep, this.#groups.length);
-    for (; this.#dropCursor < end; this.#dropCursor++) {
-      const group = this.#groups[this.#dropCursor];
-      if (group) this.#dropFrom(group, this.#cutoffMs);
-    }
-    if (this.#dropCursor < this.#groups.length) return false;
-    this.#dropCursor = 0;
-    this.#rebuildWhenDead();
-    return true;
-  }
-
-  #dropFrom(group: HeadGroup, ms: number): void {
-    const families = familiesOf(group);
-    if (group.closed && families.every((family) => this.#families.newestMs(family) < ms)) {
-      this.#release(group);
-      return;
-    }
-    for (const family of group.families.slice(0, -1))
-      if (this.#families.newestMs(family) < ms && this.#refs.countIn(family) === 0)
-        this.#releaseFamily(group, family);
-    for (const family of familiesOf(group)) {
-      if (!this.#families.hasChunkBefore(family, ms)) continue;
-      this.#lock(group.id);
-      this.#families.dropBefore(family, ms);
-      this.#unlock();
-    }
-  }
-
-  #release(group: HeadGroup): void {
-    this.#lock(group.id);
-    for (let i = 0; i < group.refs.length; i++) this.#removeRef(group, group.refs.at(i));
-    for (const family of familiesOf(group)) this.#families.release(family);
-    const definedAt = this.#log.publish();
-    Atomics.store(this.#groupTable, group.id * groupWords + groupWord.definedAt, definedAt);
-    this.#unlock();
-    this.#groupOfKey.delete(group.key);
-    this.#groups[group.id] = undefined;
-    this.#freeGroups.push(group.id);
-  }
-
-  /** A family whose members have all moved on, and whose samples are all too old. */
-  #releaseFamily(group: HeadGroup, family: number): void {
-    const { members } = this.#catalog;
-    this.#lock(group.id);
-    for (let i = 0; i < group.refs.length; i++) {
-      const series = this.#refs.seriesOf.at(group.refs.at(i));
-      if (!members.isIn(series, family)) continue;
-      this.#log.leave(series, family);
-      members.leave(series, family);
-    }
-    this.#families.release(family);
-    group.families.splice(group.families.indexOf(family), 1);
-    const definedAt = this.#log.publish();
-    Atomics.store(this.#groupTable, group.id * groupWords + groupWord.definedAt, definedAt);
-    this.#unlock();
-  }
-
-  #removeRef(group: HeadGroup, ref: SeriesRef): void {
-    const { index, members } = this.#catalog;
-    const series = this.#refs.seriesOf.at(ref);
-    if (this.#refs.remove(ref)) {
-      this.#log.forget(series);
-      index.forget(series);
-      members.forget(series);
-      return;
-    }
-    for (const family of familiesOf(group)) {
-      this.#log.leave(series, family);
-      members.leave(series, family);
-    }
-  }
-
-  #rebuildWhenDead(): void {
-    const { index } = this.#catalog;
-    if (index.deadCount < deadSeriesMin || index.deadCount * 2 < index.seriesCount) return;
-    this.rebuildIndex();
+    return this.#retention.dropBefore(ms, groupsPerStep);
   }
 
   /** Writes the names of living series anew, without the dead. Readers rebuild theirs when they next look. */
   rebuildIndex(): void {
-    const { index: before, members: membersBefore } = this.#catalog;
-    const index = new LabelIndex();
-    const members = new Members();
-    const renumbered = new GrowingColumn(before.seriesCount);
-    for (const group of this.groups())
-      Atomics.store(this.#groupTable, group.id * groupWords + groupWord.definedAt, 0);
-    this.#log.restart(() => {
-      this.#catalog = { index, members };
-      for (const group of this.groups())
-        for (const family of familiesOf(group)) {
-          this.#log.family(family, group.id);
-          members.familyGroup.set(family, group.id);
-        }
-      for (let old = 0; old < before.seriesCount; old++) {
-        if (before.isDead(old)) continue;
-        const series = index.internSeries(before.labels(old), this.#log);
-        for (const { family, column } of membersBefore.places(old))
-          this.#addMember(series, family, column);
-        renumbered.set(old, series);
-      }
-    });
-    this.#refs.renumber(renumbered);
-  }
-
-  /** The labels of a ref. */
-  labels(ref: SeriesRef): LabelSet {
-    return this.#catalog.index.labels(this.#refs.seriesOf.at(ref));
+    this.#places.rebuildIndex();
   }
 
   /** Everything in a group, as views that are valid until the next change of the head. */
   image(group: HeadGroup): GroupImage {
-    const images = familiesOf(group).map((family) => this.#families.image(family));
-    const names = new Map(familiesOf(group).map((family) => [family, [] as LabelSet[]]));
-    const { members } = this.#catalog;
-    for (let i = 0; i < group.refs.length; i++) {
-      const ref = group.refs.at(i);
-      for (const { family, column } of members.places(this.#refs.seriesOf.at(ref))) {
-        const own = names.get(family);
-        if (own) own[column] = this.labels(ref);
-      }
-    }
-    const families = [...names.values()].map((labels, i) => ({ labels, image: images[i] }));
-    return {
-      key: group.key,
-      families: families.flatMap(({ labels, image }) => (image ? [{ ...image, labels }] : [])),
-    };
+    return this.#images.take(group);
   }
 
   /** Puts a family of an image back; ordered families of a group before its late one. Throws `limit`. */
-  restoreFamily(groupId: GroupRef, image: FamilyImage): void {
-    const group = this.group(groupId);
-    const family = this.#createFamily(group, image.unordered);
-    if (family === undefined) throw new LimitError("the head has no room for what it held before");
-    if (image.unordered) group.late = { family, columns: new Map() };
-    else group.families.push(family);
-    for (const labels of image.labels) this.#restoreColumn(group, family, labels);
-    this.#lock(group.id);
-    // Columns that were added while the image was taken: their samples come from the journal, to other columns.
-    while (this.#families.width(family) < image.columns) this.#families.addColumn(family);
-    for (const chunk of image.chunks)
-      this.#families.link(family, this.#families.place(chunk) ?? this.#placeByDropping(chunk));
-    this.#families.restoreWindow(family, image);
-    this.#unlock();
-    this.#log.publish();
-    group.newestMs = Math.max(group.newestMs, this.#families.newestMs(family));
-    if (!image.unordered && image.samples === 0) this.#families.startAfter(family, group.newestMs);
-  }
-
-  #restoreColumn(group: HeadGroup, family: number, labels: LabelSet): void {
-    const column = this.#addColumn(group, family);
-    if (column === undefined) throw new LimitError("the head has no room for what it held before");
-    const series = this.#catalog.index.internSeries(labels, this.#log);
-    const known = this.#refs.find(group.id, series);
-    if (known === undefined) {
-      this.#addRef(group, series, family, column);
-      return;
-    }
-    this.#addMember(series, family, column);
-    if (group.late?.family === family) group.late.columns.set(known, column);
-    else this.#refs.move(known, family, column);
-  }
-
-  #newest(): number {
-    let newest = -Infinity;
-    for (const group of this.#groupOfKey.values()) newest = Math.max(newest, group.newestMs);
-    return newest;
+  restoreFamily(group: GroupRef, image: FamilyImage): void {
+    this.#images.restore(group, image);
   }
 
   /** Bytes in use: closed windows, open windows, and all that names them in this thread and in the definition log. */
   parts(): { chunks: number; open: number; names: number } {
-    const { index, members } = this.#catalog;
-    const tables = index.sizeBytes + members.sizeBytes + this.#refs.sizeBytes;
     const { chunkBytes, openBytes } = this.#families;
-    return { chunks: chunkBytes, open: openBytes, names: tables + this.#log.length };
+    return { chunks: chunkBytes, open: openBytes, names: this.#places.sizeBytes };
   }
 
   stats(): HeadStats {
-    let oldest = Infinity;
-    for (const group of this.#groupOfKey.values())
-      for (const family of familiesOf(group))
-        oldest = Math.min(oldest, this.#families.oldestMs(family));
-    const newest = this.#newest();
-    const { index } = this.#catalog;
+    const oldest = this.#retention.oldestMs();
+    const newest = this.#retention.newestMs();
+    const { index } = this.#places.catalog;
     const { chunks, open, names } = this.parts();
     return {
       series: index.seriesCount - index.deadCount,
-      groups: this.#groupOfKey.size,
+      groups: this.#places.groupCount,
       samplesAppended: this.#samplesAppended,
       bytes: chunks + open + names,
       chunks: this.#families.chunkCount,
@@ -681,8 +341,4 @@ export class Head {
       newestMs: newest === -Infinity ? undefined : newest,
     };
   }
-}
-
-function familiesOf(group: HeadGroup): number[] {
-  return group.late ? [...group.families, group.late.family] : group.families;
 }

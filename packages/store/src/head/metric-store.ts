@@ -23,10 +23,11 @@ import {
 } from "@skopos/model";
 import type { JournalReader } from "../journal/journal-reader.ts";
 import type { JournalWriter } from "../journal/journal.ts";
-import { Head, type HeadGroup, type HeadOptions, type HeadStats } from "./head.ts";
+import { Head, type HeadOptions, type HeadStats } from "./head.ts";
 import type { HeadShare } from "./memory.ts";
 import { declaredSeriesMax, metricFrameKind, MetricFrameEncoder } from "./metrics-frame.ts";
 import { MetricReplay } from "./metric-replay.ts";
+import type { HeadGroup } from "./places.ts";
 import { readSnapshot, writeSnapshot } from "./snapshot.ts";
 
 export interface MetricStoreOptions {

@@ -16,7 +16,8 @@ import { open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { SkoposError } from "@skopos/model";
-import type { FamilyImage, GroupImage, Head } from "./head.ts";
+import type { FamilyImage, GroupImage } from "./head-image.ts";
+import type { Head } from "./head.ts";
 import { windowRows } from "./memory.ts";
 import { MetricFrameDecoder, MetricFrameEncoder } from "./metrics-frame.ts";
 

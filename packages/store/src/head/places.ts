@@ -1,0 +1,318 @@
+/**
+ * Names and places, the writer's side: which groups and series there are, and in which column of which family the next
+ * sample of a ref goes. Everything that changes names is told to other threads through the definition log.
+ *
+ * A group's series fill ordered families of up to `familyColumnsMax` columns; late samples have a family of their own
+ * per group (see `head.ts`). Series of released groups are forgotten; their names go when the index is rebuilt.
+ *
+ * Limits: groups, series, series of a group (`PlaceLimits`), families of a group (`groupFamiliesMax`).
+ */
+import { type GroupRef, type LabelSet, LimitError, type SeriesRef } from "@skopos/model";
+import { GrowingColumn, u32 } from "./cells.ts";
+import { type Catalog, DefinitionLog, Members } from "./definitions.ts";
+import type { Families } from "./families.ts";
+import type { GroupLock } from "./group-lock.ts";
+import { LabelIndex } from "./label-index.ts";
+import type { HeadShare } from "./memory.ts";
+import { SeriesRefs } from "./series-refs.ts";
+
+export interface PlaceLimits {
+  readonly seriesMax: number;
+  readonly groupSeriesMax: number;
+  readonly groupsMax: number;
+}
+
+export interface HeadGroup {
+  readonly id: GroupRef;
+  readonly key: string;
+  /** In the order in which they were made. */
+  readonly refs: GrowingColumn;
+  readonly families: number[];
+  late: { readonly family: number; readonly columns: Map<SeriesRef, number> } | undefined;
+  newestMs: number;
+  closed: boolean;
+}
+
+export interface Place {
+  readonly family: number;
+  readonly column: number;
+}
+
+/** Beyond it a group's members stay where they are, holes or not. */
+const groupFamiliesMax = 256;
+/** Forgetting rebuilds the index when more than this many series, and half of all, are dead. */
+const deadSeriesMin = 10_000;
+
+export class Places {
+  readonly #limits: PlaceLimits;
+  readonly #log: DefinitionLog;
+  readonly #families: Families;
+  readonly #lock: GroupLock;
+  readonly #groups: (HeadGroup | undefined)[] = [];
+  readonly #freeGroups: number[] = [];
+  readonly #groupOfKey = new Map<string, HeadGroup>();
+  readonly refs = new SeriesRefs();
+  #catalog: Catalog = { index: new LabelIndex(), members: new Members() };
+
+  constructor(share: HeadShare, families: Families, lock: GroupLock, limits: PlaceLimits) {
+    this.#limits = limits;
+    this.#log = new DefinitionLog(share);
+    this.#families = families;
+    this.#lock = lock;
+  }
+
+  get catalog(): Catalog {
+    return this.#catalog;
+  }
+
+  get groupCount(): number {
+    return this.#groupOfKey.size;
+  }
+
+  /** One more than the highest number of a group. */
+  get groupsEnd(): number {
+    return this.#groups.length;
+  }
+
+  get sizeBytes(): number {
+    const { index, members } = this.#catalog;
+    return index.sizeBytes + members.sizeBytes + this.refs.sizeBytes + this.#log.length;
+  }
+
+  /** Lets other threads know every name that was made. */
+  publish(): void {
+    this.#log.publish();
+  }
+
+  /** Throws `limit` when there are too many groups. */
+  openGroup(key: string): GroupRef {
+    const known = this.#groupOfKey.get(key);
+    if (known) {
+      known.closed = false;
+      return known.id;
+    }
+    const id = this.#freeGroups.pop() ?? this.#groups.length;
+    if (id >= this.#limits.groupsMax)
+      throw new LimitError(
+        `the head has ${this.#limits.groupsMax} groups of series already; raise groupsMax`,
+      );
+    const group: HeadGroup = {
+      id,
+      key,
+      refs: new GrowingColumn(8),
+      families: [],
+      late: undefined,
+      newestMs: -Infinity,
+      closed: false,
+    };
+    this.#groups[id] = group;
+    this.#groupOfKey.set(key, group);
+    return id;
+  }
+
+  /** The open group of a number. */
+  group(id: GroupRef): HeadGroup {
+    const group = this.#groups[id];
+    if (!group) throw new Error(`invariant broken: group ${id} is not open`);
+    return group;
+  }
+
+  /** The group of a number, if it is open. */
+  groupAt(id: number): HeadGroup | undefined {
+    return this.#groups[id];
+  }
+
+  groups(): HeadGroup[] {
+    return [...this.#groupOfKey.values()];
+  }
+
+  labels(ref: SeriesRef): LabelSet {
+    return this.#catalog.index.labels(this.refs.seriesOf.at(ref));
+  }
+
+  /** Finds or makes a series of a group; undefined at a limit. */
+  series(groupId: GroupRef, labels: LabelSet): SeriesRef | undefined {
+    const group = this.group(groupId);
+    const { index } = this.#catalog;
+    const known = index.lookup(labels);
+    if (known !== undefined) {
+      const ref = this.refs.find(group.id, known);
+      if (ref !== undefined) return ref;
+    }
+    const { seriesMax, groupSeriesMax } = this.#limits;
+    if (this.refs.live >= seriesMax || group.refs.length >= groupSeriesMax) return undefined;
+    const place = this.#placeColumn(group);
+    if (!place) return undefined;
+    const series = known ?? index.internSeries(labels, this.#log);
+    return this.#addRef(group, series, place);
+  }
+
+  #addRef(group: HeadGroup, series: number, { family, column }: Place): SeriesRef {
+    this.#addMember(series, family, column);
+    const ref = this.refs.add(group.id, series, family, column);
+    group.refs.push(ref);
+    return ref;
+  }
+
+  /** A new column in the group's newest ordered family, or in a new one. */
+  #placeColumn(group: HeadGroup): Place | undefined {
+    let family = group.families.at(-1);
+    if (family === undefined || this.#families.room(family) === 0) {
+      family = this.createFamily(group, false);
+      if (family === undefined) return undefined;
+    }
+    const column = this.addColumn(group, family);
+    return column === undefined ? undefined : { family, column };
+  }
+
+  /** A new family of the group: its newest ordered one, or the one for late samples. Undefined at a limit. */
+  createFamily(group: HeadGroup, unordered: boolean): number | undefined {
+    const family = this.#families.create(group.id, unordered);
+    if (family === undefined) return undefined;
+    this.#log.family(family, group.id);
+    this.#catalog.members.familyGroup.set(family, group.id);
+    // The number may have been another group's: readers must know of that before they read.
+    this.#lock.defined(group.id, this.#log.publish());
+    if (unordered) group.late = { family, columns: new Map() };
+    else group.families.push(family);
+    return family;
+  }
+
+  addColumn(group: HeadGroup, family: number): number | undefined {
+    if (!this.#families.isFull(family)) return this.#families.addColumn(family);
+    return this.#lock.around(group.id, () => this.#families.addColumn(family));
+  }
+
+  #addMember(series: number, family: number, column: number): void {
+    this.#log.member(series, family, column);
+    this.#catalog.members.add(series, family, column);
+  }
+
+  /** Where late samples of a ref go. Throws `limit`. */
+  lateColumn(group: HeadGroup, ref: SeriesRef): Place {
+    const refused = "the head has no room for late samples; raise openBytesMax";
+    if (!group.late && this.createFamily(group, true) === undefined) throw new LimitError(refused);
+    const { late } = group;
+    if (!late) throw new LimitError(refused);
+    const known = late.columns.get(ref);
+    if (known !== undefined) return { family: late.family, column: known };
+    const column = this.addColumn(group, late.family);
+    if (column === undefined) throw new LimitError(refused);
+    late.columns.set(ref, column);
+    this.#addMember(this.refs.seriesOf.at(ref), late.family, column);
+    this.#log.publish();
+    return { family: late.family, column };
+  }
+
+  /** Gives those of the refs whose samples go to `from` a family of their own. */
+  split(group: HeadGroup, from: number, refs: Uint32Array, count: number): void {
+    if (group.families.length >= groupFamiliesMax) return;
+    const family = this.createFamily(group, false);
+    if (family === undefined) return;
+    // What comes behind this is late, as it was before.
+    this.#families.startAfter(family, this.#families.newestMs(from));
+    for (let i = 0; i < count; i++) {
+      const ref = u32(refs, i);
+      if (this.refs.familyOf.at(ref) !== from) continue;
+      const column = this.addColumn(group, family);
+      if (column === undefined) break;
+      this.#addMember(this.refs.seriesOf.at(ref), family, column);
+      this.refs.move(ref, family, column);
+    }
+    this.#log.publish();
+  }
+
+  /** Puts a series that was there before a restart into the next column of a family. Throws `limit`. */
+  restoreColumn(group: HeadGroup, family: number, labels: LabelSet): void {
+    const column = this.addColumn(group, family);
+    if (column === undefined) throw new LimitError("the head has no room for what it held before");
+    const series = this.#catalog.index.internSeries(labels, this.#log);
+    const known = this.refs.find(group.id, series);
+    if (known === undefined) {
+      this.#addRef(group, series, { family, column });
+      return;
+    }
+    this.#addMember(series, family, column);
+    if (group.late?.family === family) group.late.columns.set(known, column);
+    else this.refs.move(known, family, column);
+  }
+
+  /** Forgets a group with all it has. */
+  release(group: HeadGroup): void {
+    this.#lock.around(group.id, () => {
+      for (let i = 0; i < group.refs.length; i++) this.#removeRef(group, group.refs.at(i));
+      for (const family of familiesOf(group)) this.#families.release(family);
+      this.#lock.defined(group.id, this.#log.publish());
+    });
+    this.#groupOfKey.delete(group.key);
+    this.#groups[group.id] = undefined;
+    this.#freeGroups.push(group.id);
+  }
+
+  /** Forgets a family whose members have all moved on. */
+  releaseFamily(group: HeadGroup, family: number): void {
+    const { members } = this.#catalog;
+    this.#lock.around(group.id, () => {
+      for (let i = 0; i < group.refs.length; i++) {
+        const series = this.refs.seriesOf.at(group.refs.at(i));
+        if (!members.isIn(series, family)) continue;
+        this.#log.leave(series, family);
+        members.leave(series, family);
+      }
+      this.#families.release(family);
+      group.families.splice(group.families.indexOf(family), 1);
+      this.#lock.defined(group.id, this.#log.publish());
+    });
+  }
+
+  #removeRef(group: HeadGroup, ref: SeriesRef): void {
+    const { index, members } = this.#catalog;
+    const series = this.refs.seriesOf.at(ref);
+    if (this.refs.remove(ref)) {
+      this.#log.forget(series);
+      index.forget(series);
+      members.forget(series);
+      return;
+    }
+    for (const family of familiesOf(group)) {
+      this.#log.leave(series, family);
+      members.leave(series, family);
+    }
+  }
+
+  /** Rebuilds the index when most of it is dead. */
+  forgetDead(): void {
+    const { index } = this.#catalog;
+    if (index.deadCount < deadSeriesMin || index.deadCount * 2 < index.seriesCount) return;
+    this.rebuildIndex();
+  }
+
+  /** Writes the names of living series anew, without the dead. Readers rebuild theirs when they next look. */
+  rebuildIndex(): void {
+    const { index: before, members: membersBefore } = this.#catalog;
+    const index = new LabelIndex();
+    const members = new Members();
+    const renumbered = new GrowingColumn(before.seriesCount);
+    for (const group of this.groups()) this.#lock.defined(group.id, 0);
+    this.#log.restart(() => {
+      this.#catalog = { index, members };
+      for (const group of this.groups())
+        for (const family of familiesOf(group)) {
+          this.#log.family(family, group.id);
+          members.familyGroup.set(family, group.id);
+        }
+      for (let old = 0; old < before.seriesCount; old++) {
+        if (before.isDead(old)) continue;
+        const series = index.internSeries(before.labels(old), this.#log);
+        for (const { family, column } of membersBefore.places(old))
+          this.#addMember(series, family, column);
+        renumbered.set(old, series);
+      }
+    });
+    this.refs.renumber(renumbered);
+  }
+}
+
+export function familiesOf(group: HeadGroup): number[] {
+  return group.late ? [...group.families, group.late.family] : group.families;
+}
