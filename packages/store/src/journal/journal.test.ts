@@ -263,6 +263,28 @@ describe("journal", () => {
     await journal.close();
   });
 
+  it("lets several let go of it at once, while it is written", async () => {
+    const dir = await newDir();
+    const journal = await Journal.open({ dir, ...limits });
+    const positions: number[] = [];
+    const removals: Promise<void>[] = [];
+    for (let i = 0; i < 200; i++) {
+      positions.push(journal.append(3, Buffer.from(`${i} ${"x".repeat(500)}`)));
+      if (i % 5 === 0) await journal.flushed(positions.at(-1) ?? 0);
+      removals.push(journal.truncateBefore(positions[Math.max(0, i - 20)] ?? 0));
+      if (i % 3 === 0) removals.push(journal.truncateBefore(positions[0] ?? 0));
+    }
+    await journal.flushed(positions.at(-1) ?? 0);
+    removals.push(journal.truncateBefore(positions[180] ?? 0));
+    await Promise.all(removals);
+    expect(journal.firstPosition).toBeGreaterThan(positions[160] ?? 0);
+    const kept = await texts(dir, undefined, positions[180]);
+    expect(kept.map((text) => text.split(" ")[0])).toEqual(
+      Array.from({ length: 19 }, (_, i) => String(181 + i)),
+    );
+    await journal.close();
+  });
+
   it("goes on with its positions when all segments were taken away", async () => {
     const dir = await newDir();
     const last = (await filled(dir, 3)).at(-1)!;

@@ -90,6 +90,7 @@ export class Journal implements JournalWriter {
   /** When the oldest append came that no flush has taken up yet. */
   #waitingSinceMs: number | undefined;
   #flushing: Promise<void> | undefined;
+  #truncating: Promise<void> = Promise.resolve();
   #failure: SkoposError | undefined;
   #mustCut = false;
   #closed = false;
@@ -181,8 +182,18 @@ export class Journal implements JournalWriter {
     return new Promise((resolve, reject) => this.#waiters.push({ position, resolve, reject }));
   }
 
-  /** Removes the segments that lie wholly below `position`; the newest one always stays. */
-  async truncateBefore(position: number): Promise<void> {
+  /** Removes the segments that lie wholly below `position`; the newest one always stays. One removal at a time. */
+  truncateBefore(position: number): Promise<void> {
+    const before = this.#truncating;
+    this.#truncating = (async () => {
+      // Whoever asked for that removal hears how it ended.
+      await before.catch(() => {});
+      await this.#removeBefore(position);
+    })();
+    return this.#truncating;
+  }
+
+  async #removeBefore(position: number): Promise<void> {
     let removed = 0;
     for (let next = this.#bases[1]; next !== undefined; next = this.#bases[1]) {
       const base = this.firstPosition;
@@ -200,6 +211,7 @@ export class Journal implements JournalWriter {
     this.#closed = true;
     this.#cancelTimer?.();
     await this.#flushing;
+    await this.#truncating.catch(() => {});
     if (this.#buffer.sizeBytes > 0) await this.#flush();
     await this.#file?.file.close();
     await this.#mark.close();
