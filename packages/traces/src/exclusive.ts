@@ -1,5 +1,29 @@
 /** How long a span was busy itself, its children taken away. */
 import type { Span } from "@skopos/model";
+import { buildForest, childrenOf, type SpanForest } from "./forest.ts";
+
+/**
+ * By span of the forest: duration less the part that children cover, in nanoseconds. Children that run at the same time count
+ * once; of a child that outlives its parent only the part inside counts.
+ */
+export function exclusiveTimes(forest: SpanForest): Float64Array {
+  const { startNs, endNs } = forest;
+  const times = new Float64Array(forest.spans.length);
+  for (let index = 0; index < times.length; index++) {
+    const end = endNs[index] ?? 0;
+    let reached = startNs[index] ?? 0;
+    let own = end - reached;
+    for (const child of childrenOf(forest, index)) {
+      const from = Math.max(startNs[child] ?? 0, reached);
+      const to = Math.min(endNs[child] ?? 0, end);
+      if (to <= from) continue;
+      own -= to - from;
+      reached = to;
+    }
+    times[index] = own;
+  }
+  return times;
+}
 
 /** A span with the time spent in itself. */
 export interface SpanTime {
@@ -7,31 +31,9 @@ export interface SpanTime {
   readonly exclusiveMs: number;
 }
 
-/** Duration less the part that children cover; children that run at the same time count once. */
-export function exclusiveTimes(spans: readonly Span[]): SpanTime[] {
-  const children = new Map<string, Span[]>();
-  for (const span of spans)
-    children.set(span.parentSpanId, [...(children.get(span.parentSpanId) ?? []), span]);
-  return spans.map((span) => {
-    const start = span.startNs;
-    const end = start + BigInt(Math.round(span.durationNs));
-    const parts = (children.get(span.spanId) ?? [])
-      .map((child) => ({
-        from: child.startNs < start ? start : child.startNs,
-        to: child.startNs + BigInt(Math.round(child.durationNs)),
-      }))
-      .map(({ from, to }) => ({ from, to: to > end ? end : to }))
-      .filter(({ from, to }) => to > from)
-      .sort((a, b) => (a.from < b.from ? -1 : 1));
-    let covered = 0n;
-    let reached = start;
-    for (const { from, to } of parts) {
-      const begin = from > reached ? from : reached;
-      if (to > begin) {
-        covered += to - begin;
-        reached = to;
-      }
-    }
-    return { span, exclusiveMs: (span.durationNs - Number(covered)) / 1e6 };
-  });
+/** `exclusiveTimes` for callers that want spans, not columns. */
+export function timedSpans(spans: readonly Span[]): SpanTime[] {
+  const forest = buildForest(spans);
+  const times = exclusiveTimes(forest);
+  return forest.spans.map((span, index) => ({ span, exclusiveMs: (times[index] ?? 0) / 1e6 }));
 }

@@ -1,1 +1,18 @@
-export { exclusiveTimes, type SpanTime } from "./exclusive.ts";
+export { callPatterns, type CallPattern } from "./call-patterns.ts";
+export {
+  type AttributeDifference,
+  compareTraces,
+  type OperationDifference,
+  type TraceComparison,
+} from "./compare.ts";
+export { criticalPath, type PathSegment } from "./critical-path.ts";
+export { errorOrigin } from "./error-origin.ts";
+export { exclusiveTimes, type SpanTime, timedSpans } from "./exclusive.ts";
+export { buildForest, childrenOf, type SpanForest } from "./forest.ts";
+export {
+  compareGraphs,
+  type EdgeAgreement,
+  type MetricEdge,
+  serviceGraph,
+  type SpanEdge,
+} from "./service-graph.ts";

@@ -1,6 +1,6 @@
 import type { Span, TraceEngine } from "@skopos/model";
 import { describe, expect, it } from "vitest";
-import { exclusiveTimes } from "@skopos/traces";
+import { timedSpans } from "@skopos/traces";
 import { inspectSpans } from "./spans.ts";
 
 let count = 0;
@@ -80,7 +80,7 @@ describe("spans", () => {
   it("count time that children spend at once only once", () => {
     const root = span("t", undefined, "root", 0, 100);
     const spans = [root, span("t", root, "a", 10, 50), span("t", root, "b", 40, 40)];
-    const own = new Map(exclusiveTimes(spans).map((item) => [item.span.name, item.exclusiveMs]));
+    const own = new Map(timedSpans(spans).map((item) => [item.span.name, item.exclusiveMs]));
     expect(own.get("root")).toBeCloseTo(30);
     expect(own.get("a")).toBeCloseTo(50);
   });

@@ -4,7 +4,7 @@
  */
 import { quoted } from "@skopos/mesh";
 import { messageOf, type Span, type TraceEngine } from "@skopos/model";
-import { exclusiveTimes, type SpanTime } from "@skopos/traces";
+import { type SpanTime, timedSpans } from "@skopos/traces";
 import { median } from "./statistics.ts";
 
 export interface OperationShift {
@@ -44,7 +44,7 @@ const sameService = (span: Span, name: string) =>
 function byOperation(traces: readonly (readonly Span[])[], name: string): Map<string, SpanTime[]> {
   const groups = new Map<string, SpanTime[]>();
   for (const spans of traces)
-    for (const sample of exclusiveTimes(spans)) {
+    for (const sample of timedSpans(spans)) {
       if (!sameService(sample.span, name)) continue;
       const key = `${sample.span.kind}|${sample.span.name}`;
       groups.set(key, [...(groups.get(key) ?? []), sample]);

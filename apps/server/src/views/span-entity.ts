@@ -1,0 +1,38 @@
+/** Which service of the mesh a span belongs to. */
+import type { EntityRef } from "@skopos/api";
+import type { Span } from "@skopos/model";
+
+function textAt(attributes: Span["resource"], ...keys: string[]): string | undefined {
+  for (const key of keys) {
+    const value = attributes[key];
+    if (typeof value === "string" && value !== "") return value;
+  }
+  return undefined;
+}
+
+/**
+ * "namespace/name": of a sidecar from "name.namespace", which Istio makes its service name, of an application from
+ * OpenTelemetry's resource attributes. Undefined when no namespace is told.
+ */
+export function serviceIdOf(span: Span): string | undefined {
+  const dot = span.service.lastIndexOf(".");
+  if (dot > 0) return `${span.service.slice(dot + 1)}/${span.service.slice(0, dot)}`;
+  const namespace = textAt(span.resource, "k8s.namespace.name", "service.namespace");
+  return namespace === undefined ? undefined : `${namespace}/${span.service}`;
+}
+
+export function serviceEntity(span: Span): EntityRef | null {
+  const id = serviceIdOf(span);
+  if (id === undefined) return null;
+  const [namespace = "", name = ""] = id.split("/");
+  return { kind: "service", id, name, namespace };
+}
+
+/** Istio's and Envoy's request id, which access logs carry as well. */
+export function requestIdOf(spans: readonly Span[]): string | null {
+  for (const { attributes } of spans) {
+    const id = textAt(attributes, "guid:x-request-id", "http.request.header.x-request-id");
+    if (id !== undefined) return id;
+  }
+  return null;
+}

@@ -1,0 +1,188 @@
+/**
+ * The service graph that spans tell, and how it agrees with the one that metrics tell. A call is a span whose parent belongs to
+ * another service; of a client span and the server span below it only one call is counted. A call that no server span answered
+ * (the client's own proxy refused it, or the callee sends no spans) is counted under the name that the client's attributes give.
+ */
+import type { Span } from "@skopos/model";
+import { buildForest, childrenOf, type SpanForest } from "./forest.ts";
+
+export interface SpanEdge {
+  readonly source: string;
+  readonly target: string;
+  readonly calls: number;
+  readonly errors: number;
+  /** Of the callee's side where it was seen, else of the caller's. */
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+}
+
+const edgesMax = 20_000;
+
+/** Edges between services (as spans name them), most calls first. `nameOf` says which service a span belongs to. */
+export function serviceGraph(
+  traces: Iterable<readonly Span[]>,
+  nameOf: (span: Span) => string = ({ service }) => service,
+): SpanEdge[] {
+  const edges = new Map<string, { source: string; target: string; errors: number; ms: number[] }>();
+  const note = (source: string, target: string, failed: boolean, ms: number) => {
+    const key = `${source}\u0000${target}`;
+    const edge = edges.get(key) ?? { source, target, errors: 0, ms: [] };
+    if (edge.ms.length === 0 && edges.size >= edgesMax) return;
+    edge.ms.push(ms);
+    if (failed) edge.errors++;
+    edges.set(key, edge);
+  };
+  for (const spans of traces) {
+    const forest = buildForest(spans);
+    forest.spans.forEach((span, index) => {
+      const source = nameOf(span);
+      let answered = false;
+      for (const child of childrenOf(forest, index)) {
+        const callee = forest.spans[child];
+        if (!callee || nameOf(callee) === source) continue;
+        answered = true;
+        // The caller's own span may fail for other calls than this one.
+        const failed =
+          callee.status === "error" || (span.kind === "client" && span.status === "error");
+        note(source, nameOf(callee), failed, lengthMs(forest, child));
+      }
+      const named = span.kind === "client" && !answered ? peerOf(span) : undefined;
+      if (named !== undefined && named !== source && !delegates(forest, index))
+        note(source, named, span.status === "error", lengthMs(forest, index));
+    });
+  }
+  return [...edges.values()]
+    .map(({ source, target, errors, ms }) => {
+      const sorted = Float64Array.from(ms).sort();
+      const at = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
+      return {
+        source,
+        target,
+        calls: sorted.length,
+        errors,
+        p50Ms: at(0.5) ?? 0,
+        p95Ms: at(0.95) ?? 0,
+      };
+    })
+    .sort((a, b) => b.calls - a.calls || (a.source < b.source ? -1 : 1));
+}
+
+const lengthMs = (forest: SpanForest, index: number) =>
+  ((forest.endNs[index] ?? 0) - (forest.startNs[index] ?? 0)) / 1e6;
+
+/** Another client span of the same service below is nearer to the wire (an application's span above its proxy's). */
+function delegates(forest: SpanForest, index: number): boolean {
+  for (const child of childrenOf(forest, index))
+    if (forest.spans[child]?.kind === "client") return true;
+  return false;
+}
+
+const peerKeys = ["peer.service", "server.address", "net.peer.name", "db.system", "db.system.name"];
+const outboundCluster = /^outbound\|\d+\|[^|]*\|([^.|]+)(?:\.([^.|]+))?/;
+
+/** Whom a client span called, by OpenTelemetry's conventions or Istio's cluster name ("name.namespace"). */
+function peerOf({ attributes }: Span): string | undefined {
+  const cluster = attributes["upstream_cluster.name"] ?? attributes["upstream_cluster"];
+  const istio = typeof cluster === "string" ? outboundCluster.exec(cluster) : null;
+  if (istio) return istio[2] === undefined ? istio[1] : `${istio[1]}.${istio[2]}`;
+  for (const key of peerKeys) {
+    const value = attributes[key];
+    if (typeof value === "string" && value !== "") return value;
+  }
+  return undefined;
+}
+
+/** An edge as the two graphs see it; rates in calls per second, null where the graph does not have it. */
+export interface EdgeAgreement {
+  readonly source: string;
+  readonly target: string;
+  readonly spansPerSecond: number | null;
+  readonly metricsPerSecond: number | null;
+  /** "agrees", or in words why the two may differ. */
+  readonly verdict: string;
+}
+
+export interface MetricEdge {
+  readonly source: string;
+  readonly target: string;
+  readonly requestsPerSecond: number;
+}
+
+/** Fewer calls than this say nothing. */
+const callsMin = 3;
+
+/**
+ * Compares by names that both graphs share. `reporting` are the services that send spans at all. The share of requests that are
+ * traced is taken from the data: the median ratio of the edges in both.
+ */
+export function compareGraphs(
+  spans: readonly SpanEdge[],
+  metrics: readonly MetricEdge[],
+  windowSeconds: number,
+  reporting: ReadonlySet<string>,
+): { sampledShare: number | null; edges: EdgeAgreement[] } {
+  const key = ({ source, target }: { source: string; target: string }) =>
+    `${source}\u0000${target}`;
+  const bySpans = new Map(spans.map((edge) => [key(edge), edge]));
+  const byMetrics = new Map(metrics.map((edge) => [key(edge), edge]));
+  const ratios = spans
+    .flatMap((edge) => {
+      const rate = byMetrics.get(key(edge))?.requestsPerSecond;
+      return rate && edge.calls >= callsMin ? [edge.calls / windowSeconds / rate] : [];
+    })
+    .sort((a, b) => a - b);
+  const sampledShare = ratios.length === 0 ? null : (ratios[ratios.length >> 1] ?? null);
+  const named = new Map<string, { source: string; target: string }>([...byMetrics, ...bySpans]);
+  const edges = [...named].map(([place, { source, target }]) => {
+    const spanEdge = bySpans.get(place);
+    const metricEdge = byMetrics.get(place);
+    const spansPerSecond = spanEdge ? spanEdge.calls / windowSeconds : null;
+    const metricsPerSecond = metricEdge?.requestsPerSecond ?? null;
+    const facts = { spansPerSecond, metricsPerSecond, sampledShare, windowSeconds };
+    return {
+      source,
+      target,
+      spansPerSecond,
+      metricsPerSecond,
+      verdict: verdictOf(source, target, facts, reporting),
+    };
+  });
+  return { sampledShare, edges };
+}
+
+interface EdgeFacts {
+  readonly spansPerSecond: number | null;
+  readonly metricsPerSecond: number | null;
+  readonly sampledShare: number | null;
+  readonly windowSeconds: number;
+}
+
+function verdictOf(
+  source: string,
+  target: string,
+  { spansPerSecond, metricsPerSecond, sampledShare, windowSeconds }: EdgeFacts,
+  reporting: ReadonlySet<string>,
+): string {
+  if (metricsPerSecond === null)
+    return `only spans show it: neither ${source}'s nor ${target}'s proxy reports such requests (no sidecar, or a protocol it does not count)`;
+  if (spansPerSecond === null) {
+    if (!reporting.has(source) && !reporting.has(target))
+      return `only metrics show it: neither ${source} nor ${target} sends spans`;
+    if (!reporting.has(source)) return `only metrics show it: ${source} sends no spans`;
+    const expected = metricsPerSecond * (sampledShare ?? 1) * windowSeconds;
+    return expected < callsMin
+      ? "only metrics show it: with so few requests none was traced"
+      : `only metrics show it: ${source} does not pass the trace on to ${target} (its headers are not propagated), or its client spans are missing`;
+  }
+  if (sampledShare === null || spansPerSecond * windowSeconds < callsMin) return "agrees";
+  const expected = metricsPerSecond * sampledShare;
+  const slack =
+    3 * Math.sqrt(Math.max(1, expected * windowSeconds)) + 0.3 * expected * windowSeconds;
+  const gap = (spansPerSecond - expected) * windowSeconds;
+  if (Math.abs(gap) <= slack) return "agrees";
+  return gap > 0
+    ? `spans show more calls than the metrics' rate explains (${times(spansPerSecond / expected)}): ${source} samples more than others, or retries are spans of their own`
+    : `spans show fewer calls than the metrics' rate explains (${times(spansPerSecond / expected)}): ${source} samples less, or drops spans`;
+}
+
+const times = (ratio: number) => `${ratio.toFixed(1)} times`;
