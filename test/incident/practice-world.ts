@@ -179,11 +179,9 @@ export class MemoryLog {
   }
 }
 
-const noTraces: TraceEngine = {
+const noTraces: Pick<TraceEngine, "trace" | "search"> = {
   trace: () => Promise.resolve([]),
-  search: () => Promise.resolve([]),
-  services: () => Promise.resolve([]),
-  operations: () => Promise.resolve([]),
+  search: () => Promise.resolve({ traces: [], warnings: [], spansRead: 0 }),
 };
 const noLogs: LogEngine = {
   query: () => Promise.resolve({ type: "lines", records: [] }),

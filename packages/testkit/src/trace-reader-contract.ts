@@ -1,6 +1,13 @@
 /** What every `TraceReader` must do. */
 import assert from "node:assert/strict";
-import type { Span, SpanCondition, SpanSink, TraceReader } from "@skopos/model";
+import type {
+  Span,
+  SpanCondition,
+  SpanField,
+  SpanIntrinsic,
+  SpanSink,
+  TraceReader,
+} from "@skopos/model";
 import type { ContractCase } from "./metric-reader-contract.ts";
 import { once } from "./once.ts";
 
@@ -102,18 +109,19 @@ async function write({ sink, settled }: TraceFixture): Promise<void> {
 }
 
 async function found(reader: TraceReader, ...conditions: SpanCondition[]): Promise<string> {
-  const summaries = await reader.search({ conditions, startMs, endMs, limit: 20 });
-  return summaries.map(({ traceId }) => traceId.slice(0, 1)).join("");
+  const where = { type: "all", of: conditions } as const;
+  const traces = await reader.search({ where, startMs, endMs, limit: 20, spansMax: 1 });
+  return traces.map(({ summary }) => summary.traceId.slice(0, 1)).join("");
 }
 
-const intrinsic = (name: string, op: SpanCondition["op"], value: string | number) =>
-  ({ scope: "intrinsic", name, op, value }) as const;
+const intrinsic = (name: SpanIntrinsic, op: SpanCondition["op"], value: string | number) =>
+  ({ type: "condition", field: { scope: "intrinsic", name }, op, value }) as const;
 const attribute = (
-  scope: "span" | "resource" | "any",
+  scope: Exclude<SpanField["scope"], "intrinsic">,
   name: string,
   op: SpanCondition["op"],
   value: string | number | boolean,
-) => ({ scope, name, op, value }) as const;
+) => ({ type: "condition", field: { scope, name }, op, value }) as const;
 
 /** Conditions, and the first digits of the traces that they find, newest first. */
 const searches: readonly (readonly [string, string, ...SpanCondition[]])[] = [
@@ -126,8 +134,8 @@ const searches: readonly (readonly [string, string, ...SpanCondition[]])[] = [
   ["a name with everything in it", "c", intrinsic("name", "=", rich.name)],
   ["a kind", "c", intrinsic("kind", "=", "consumer")],
   ["a status", "b", intrinsic("status", "=", "error")],
-  ["slow spans", "b", intrinsic("durationMs", ">", 500)],
-  ["fast spans", "c", intrinsic("durationMs", "<", 1)],
+  ["slow spans", "b", intrinsic("durationNs", ">", 500e6)],
+  ["fast spans", "c", intrinsic("durationNs", "<", 1e6)],
   ["a number attribute", "b", attribute("span", "http.status_code", "=", 503)],
   ["a number attribute at least", "b", attribute("span", "http.status_code", ">=", 500)],
   ["a number attribute at most", "", attribute("span", "http.status_code", "<=", 500)],
@@ -185,31 +193,43 @@ export function traceReaderContract(open: () => Promise<TraceFixture>): readonly
         assert.equal(await found(reader, ...conditions), traces);
       }),
     ),
-    reading("sums a trace up", async (reader) => {
-      const conditions = [intrinsic("status", "=", "error")];
-      const [summary] = await reader.search({ conditions, startMs, endMs, limit: 5 });
-      assert.deepEqual(summary, {
-        traceId: hex("b", 32),
-        rootService: "frontend",
-        rootName: "GET /",
-        startNs: at(2000),
-        durationNs: 900_000_000,
-        spanCount: 3,
-        errorCount: 1,
-        services: { frontend: 2, "user-service": 1 },
-        matched: [hex("3", 16)],
+    reading("sums a trace up, with the spans that matched", async (reader) => {
+      const where = intrinsic("status", "=", "error");
+      const [found] = await reader.search({ where, startMs, endMs, limit: 5, spansMax: 5 });
+      assert.deepEqual(found, {
+        summary: {
+          traceId: hex("b", 32),
+          rootService: "frontend",
+          rootName: "GET /",
+          startNs: at(2000),
+          durationNs: 900_000_000,
+          spanCount: 3,
+          errorCount: 1,
+          services: { frontend: 2, "user-service": 1 },
+          matched: [hex("3", 16)],
+        },
+        matchedCount: 1,
+        spans: [failing[1]],
       });
     }),
     reading("keeps to the limit, newest first, and to the time range", async (reader) => {
-      const traces = await reader.search({ conditions: [], startMs, endMs, limit: 2 });
+      const every = { where: { type: "all", of: [] }, startMs, endMs, limit: 2 } as const;
+      const traces = await reader.search({ ...every, spansMax: 2 });
       assert.deepEqual(
-        traces.map(({ traceId }) => traceId[0]),
-        ["c", "b"],
+        traces.map(({ summary, matchedCount, spans }) => [
+          summary.traceId[0],
+          matchedCount,
+          spans.length,
+        ]),
+        [
+          ["c", 1, 1],
+          ["b", 3, 2],
+        ],
       );
-      const early = { conditions: [], startMs, endMs: startMs + 1500, limit: 9 };
+      const early = await reader.search({ ...every, endMs: startMs + 1500, spansMax: 0 });
       assert.deepEqual(
-        (await reader.search(early)).map(({ traceId }) => traceId[0]),
-        ["a"],
+        early.map(({ summary, spans }) => [summary.traceId[0], spans]),
+        [["a", []]],
       );
     }),
     reading("lists services, and a service's operations", async (reader) => {
@@ -226,14 +246,18 @@ export function traceReaderContract(open: () => Promise<TraceFixture>): readonly
       assert.deepEqual(await reader.services(startMs - 2000, startMs - 1000), []);
     }),
     reading("refuses a broken pattern as a bad query", async (reader) => {
-      const conditions = [intrinsic("service", "=~", "(")];
-      await assert.rejects(reader.search({ conditions, startMs, endMs, limit: 1 }), {
+      const where = intrinsic("service", "=~", "(");
+      await assert.rejects(reader.search({ where, startMs, endMs, limit: 1, spansMax: 1 }), {
         code: "bad-query",
       });
     }),
     reading("stops when told", async (reader) => {
-      const search = { conditions: [], startMs, endMs, limit: 1, signal: AbortSignal.abort() };
-      await assert.rejects(reader.search(search), { code: "cancelled" });
+      const where = { type: "all", of: [] } as const;
+      const signal = AbortSignal.abort();
+      await assert.rejects(
+        reader.search({ where, startMs, endMs, limit: 1, spansMax: 1, signal }),
+        { code: "cancelled" },
+      );
     }),
   ];
 }

@@ -10,12 +10,12 @@ describe("TraceQL", () => {
       plan(
         '{ resource.service.name = "user-service.socialstream" && duration > 1.5s && status = error && span.http.status_code >= 500 }',
       ),
-    ).toEqual([
+    ).toMatchObject([
       [
-        { scope: "intrinsic", name: "service", op: "=", value: "user-service.socialstream" },
-        { scope: "intrinsic", name: "durationMs", op: ">", value: 1500 },
-        { scope: "intrinsic", name: "status", op: "=", value: "error" },
-        { scope: "span", name: "http.status_code", op: ">=", value: 500 },
+        { field: { name: "service" }, op: "=", value: "user-service.socialstream" },
+        { field: { name: "durationNs" }, op: ">", value: 1.5e9 },
+        { field: { name: "status" }, op: "=", value: "error" },
+        { field: { scope: "span", name: "http.status_code" }, op: ">=", value: 500 },
       ],
     ]);
   });

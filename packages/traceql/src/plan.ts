@@ -27,18 +27,29 @@ function normalForm(expr: SpanExpr): SpanCondition[][] {
 function conditionOf(field: Field, op: CompareOp, literal: Literal, column: number): SpanCondition {
   if (literal.type === "nil") {
     if (op !== "!=") throw new TraceqlError("nil can only be compared with !=", column);
-    return { scope: field.scope, name: field.name, op: "exists", value: true };
+    return { type: "condition", field: fieldOf(field, column), op: "exists", value: true };
   }
   if (field.scope === "intrinsic" && field.name === "duration") {
     if (literal.type !== "duration")
       throw new TraceqlError("duration is compared with a duration, like 100ms", column);
-    return { scope: "intrinsic", name: "durationMs", op, value: literal.valueMs };
-  }
-  if (field.scope === "intrinsic" && !["name", "kind", "status"].includes(field.name)) {
-    throw new TraceqlError(`${field.name} is not evaluated`, column);
+    return {
+      type: "condition",
+      field: { scope: "intrinsic", name: "durationNs" },
+      op,
+      value: literal.valueMs * 1e6,
+    };
   }
   const value = literal.type === "duration" ? literal.valueMs : literal.value;
-  if (field.name === "service.name" && field.scope !== "span")
-    return { scope: "intrinsic", name: "service", op, value };
-  return { scope: field.scope, name: field.name, op, value };
+  return { type: "condition", field: fieldOf(field, column), op, value };
+}
+
+function fieldOf(field: Field, column: number): SpanCondition["field"] {
+  const { name, scope } = field;
+  if (scope === "intrinsic") {
+    if (name !== "name" && name !== "kind" && name !== "status")
+      throw new TraceqlError(`${name} is not evaluated`, column);
+    return { scope, name };
+  }
+  if (name === "service.name" && scope !== "span") return { scope: "intrinsic", name: "service" };
+  return { scope, name };
 }

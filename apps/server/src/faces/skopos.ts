@@ -139,14 +139,18 @@ export function createHandlers(parts: SkoposParts): ApiHandlers {
         signal,
       });
       return {
-        traces: found.map(({ startNs, durationNs, ...rest }) => ({
-          ...rest,
-          services: { ...rest.services },
-          matched: [...rest.matched],
-          startNs: startNs.toString(),
-          durationMs: durationNs / 1e6,
+        traces: found.traces.map((trace) => ({
+          traceId: trace.traceId,
+          rootService: trace.rootService,
+          rootName: trace.rootName,
+          spanCount: trace.spanCount,
+          errorCount: trace.errorCount,
+          services: { ...trace.services },
+          matched: [...trace.matched],
+          startNs: trace.startNs.toString(),
+          durationMs: trace.durationNs / 1e6,
         })),
-        warnings: [],
+        warnings: [...found.warnings],
       };
     },
     trace: async ({ params, signal }) => {

@@ -17,9 +17,16 @@ export function createEngines(
       ),
   };
   const traces: TraceEngine = {
-    trace: (traceId, signal) => pool.call("trace", { traceId }, { signal }),
-    search: (query, { startMs, endMs, limit, signal }) =>
-      pool.call("searchTraces", { query, startMs, endMs, limit }, { signal }),
+    trace: (traceId, signal, within) => pool.call("trace", { traceId, within }, { signal }),
+    traces: (traceIds, signal, within) => pool.call("traces", { traceIds, within }, { signal }),
+    search: (query, { startMs, endMs, limit, spansPerSet, signal }) =>
+      pool.call("searchTraces", { query, startMs, endMs, limit, spansPerSet }, { signal }),
+    metrics: (query, { startMs, endMs, stepMs, signal }) =>
+      pool.call("traceMetrics", { query, startMs, endMs, stepMs }, { signal }),
+    tags: ({ startMs, endMs, scope, signal }) =>
+      pool.call("traceTags", { startMs, endMs, scope }, { signal }),
+    tagValues: (tag, { startMs, endMs, query, limit, signal }) =>
+      pool.call("traceTagValues", { tag, startMs, endMs, query, limit }, { signal }),
     services: (startMs, endMs) => pool.call("traceServices", { startMs, endMs }),
     operations: (service, startMs, endMs) =>
       pool.call("traceOperations", { service, startMs, endMs }),

@@ -6,7 +6,10 @@ import type {
   Matcher,
   MetricResult,
   Span,
-  TraceSummary,
+  TagNames,
+  TagScope,
+  TagValue,
+  TraceSearchResult,
 } from "@skopos/model";
 import type { ClickHouseConnection, HeadShare } from "@skopos/store";
 
@@ -53,8 +56,19 @@ export type QueryCalls = {
   labelNames(request: SeriesRequest): Promise<string[]>;
   labelValues(request: SeriesRequest & { name: string }): Promise<string[]>;
 
-  trace(request: { traceId: string }): Promise<Span[]>;
-  searchTraces(request: TimeRange & { query: string; limit: number }): Promise<TraceSummary[]>;
+  trace(request: { traceId: string; within: TimeRange | undefined }): Promise<Span[]>;
+  traces(request: {
+    traceIds: readonly string[];
+    within: TimeRange | undefined;
+  }): Promise<Span[][]>;
+  searchTraces(
+    request: TimeRange & { query: string; limit: number; spansPerSet: number | undefined },
+  ): Promise<TraceSearchResult>;
+  traceMetrics(request: TimeRange & { query: string; stepMs: number }): Promise<MetricResult>;
+  traceTags(request: TimeRange & { scope: TagScope | undefined }): Promise<TagNames[]>;
+  traceTagValues(
+    request: TimeRange & { tag: string; query: string | undefined; limit: number | undefined },
+  ): Promise<TagValue[]>;
   traceServices(request: TimeRange): Promise<string[]>;
   traceOperations(request: TimeRange & { service: string }): Promise<string[]>;
 

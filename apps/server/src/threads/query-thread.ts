@@ -38,8 +38,25 @@ serveCalls<QueryCalls>(parentPort, {
   labelNames: (request) => head.labelNames(request),
   labelValues: ({ name, ...request }) => head.labelValues(name, request),
 
-  trace: ({ traceId }, { signal }) => traces.trace(traceId, signal),
-  searchTraces: ({ query, ...range }, { signal }) => traces.search(query, { ...range, signal }),
+  trace: ({ traceId, within }, { signal }) => traces.trace(traceId, signal, within),
+  traces: ({ traceIds, within }, { signal }) => traces.traces(traceIds, signal, within),
+  searchTraces: ({ query, spansPerSet, ...range }, { signal }) =>
+    traces.search(query, {
+      ...range,
+      ...(spansPerSet === undefined ? {} : { spansPerSet }),
+      signal,
+    }),
+  traceMetrics: ({ query, ...request }, { signal }) =>
+    traces.metrics(query, { ...request, signal }),
+  traceTags: ({ scope, ...range }, { signal }) =>
+    traces.tags({ ...range, ...(scope === undefined ? {} : { scope }), signal }),
+  traceTagValues: ({ tag, query, limit, ...range }, { signal }) =>
+    traces.tagValues(tag, {
+      ...range,
+      ...(query === undefined ? {} : { query }),
+      ...(limit === undefined ? {} : { limit }),
+      signal,
+    }),
   traceServices: ({ startMs, endMs }) => traces.services(startMs, endMs),
   traceOperations: ({ service, startMs, endMs }) => traces.operations(service, startMs, endMs),
 

@@ -4,7 +4,7 @@
  */
 import type { Diagnosis, Graph } from "@skopos/api";
 import type { ChangeRecord, ChangeQuery, ObjectStore } from "@skopos/mesh";
-import type { LogEngine, MetricEngine, TraceEngine } from "@skopos/model";
+import type { LogEngine, MetricEngine } from "@skopos/model";
 import { collectSignals } from "./collect.ts";
 import { findLost, growth, rankOwn, troubleAt } from "./localise.ts";
 import { findLogPattern, type LogFinding } from "./logs.ts";
@@ -15,12 +15,12 @@ import { recogniseOwnErrors } from "./recognise-errors.ts";
 import { recogniseGap, recogniseOwnLatency } from "./recognise-latency.ts";
 import type { Recogniser, Scene } from "./scene.ts";
 import { incomingOf, outgoingOf, type Signals, windowsOf } from "./signals.ts";
-import { inspectSpans, type SpanFinding } from "./spans.ts";
+import { inspectSpans, type SpanFinding, type TraceQueries } from "./spans.ts";
 import { between, combine, mean, type Range, type Series, sumOf } from "./statistics.ts";
 
 export interface DiagnosisEngines {
   readonly metrics: MetricEngine;
-  readonly traces: TraceEngine;
+  readonly traces: TraceQueries;
   readonly logs: LogEngine;
 }
 

@@ -1,7 +1,7 @@
-import type { Span, TraceEngine } from "@skopos/model";
+import type { Span } from "@skopos/model";
 import { describe, expect, it } from "vitest";
 import { timedSpans } from "@skopos/traces";
-import { inspectSpans } from "./spans.ts";
+import { inspectSpans, type TraceQueries } from "./spans.ts";
 
 let count = 0;
 function span(
@@ -46,12 +46,12 @@ function request(traceId: string, waitMs: number, failing = false): Span[] {
   return [root, server, wait, query];
 }
 
-function engineOf(traces: Record<string, Span[]>, pick: (query: string) => string[]): TraceEngine {
+function engineOf(traces: Record<string, Span[]>, pick: (query: string) => string[]): TraceQueries {
   return {
     trace: (id) => Promise.resolve(traces[id] ?? []),
     search: (query) =>
-      Promise.resolve(
-        pick(query).map((traceId) => ({
+      Promise.resolve({
+        traces: pick(query).map((traceId) => ({
           traceId,
           rootService: "",
           rootName: "",
@@ -61,10 +61,11 @@ function engineOf(traces: Record<string, Span[]>, pick: (query: string) => strin
           errorCount: 0,
           services: {},
           matched: [],
+          spanSets: [],
         })),
-      ),
-    services: () => Promise.resolve([]),
-    operations: () => Promise.resolve([]),
+        warnings: [],
+        spansRead: 0,
+      }),
   };
 }
 
@@ -102,7 +103,7 @@ describe("spans", () => {
 
   it("say so when traces cannot be read, and go on without", async () => {
     const warnings: string[] = [];
-    const broken: TraceEngine = {
+    const broken: TraceQueries = {
       ...engineOf({}, () => []),
       search: () => Promise.reject(new Error("no store")),
     };

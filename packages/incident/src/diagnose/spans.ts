@@ -107,6 +107,9 @@ function commonOrigin(traces: readonly (readonly Span[])[]): SpanFinding["errorO
   };
 }
 
+/** What diagnosis asks of traces. */
+export type TraceQueries = Pick<TraceEngine, "trace" | "search">;
+
 export interface SpanWindow {
   readonly startMs: number;
   readonly onsetMs: number;
@@ -118,7 +121,7 @@ export interface SpanWindow {
 
 /** Undefined when there are no traces of the service, or they cannot be read (said in `warnings`). */
 export async function inspectSpans(
-  engine: TraceEngine,
+  engine: TraceQueries,
   serviceId: string,
   window: SpanWindow,
   warnings: string[],
@@ -127,7 +130,7 @@ export async function inspectSpans(
   const who = `resource.service.name =~ ${quoted(`${name.replace(/[.\\]/g, "\\$&")}(\\..*)?`)}`;
   const read = async (query: string, startMs: number, endMs: number) => {
     const found = await engine.search(query, { startMs, endMs, limit: tracesMax });
-    const traces = await Promise.all(found.map(({ traceId }) => engine.trace(traceId)));
+    const traces = await Promise.all(found.traces.map(({ traceId }) => engine.trace(traceId)));
     return traces.filter((spans) => spans.length > 0 && spans.length <= spansMax);
   };
   try {

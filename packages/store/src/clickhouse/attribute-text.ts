@@ -19,7 +19,7 @@ function nameNumber(_key: string, value: unknown): unknown {
   return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
 }
 
-function attributeOf(text: string): AttributeValue {
+export function attributeOf(text: string): AttributeValue {
   if (text.startsWith(escaped)) return text.slice(1);
   if (!text.startsWith(typed)) return text;
   if (/^.-?[NI]/.test(text)) return Number(text.slice(1));

@@ -1,155 +1,44 @@
-/** Reads traces from the table `spans`: by id, and by conditions that must hold on one span. */
+/**
+ * Reads traces from the table `spans`: by id, by what must hold on one span or on several of a trace, and counted.
+ * A span that was sent twice is one span; a client and a server that share an id (Zipkin) are two.
+ */
 import type { ClickHouseClient } from "@clickhouse/client";
 import {
+  type AttributeValue,
+  type CandidateSearch,
+  type CandidateTrace,
+  type FieldValuesRequest,
+  type FoundTrace,
+  LimitError,
   type Span,
-  type SpanCondition,
-  type SpanKind,
-  SkoposError,
-  type SpanStatus,
+  type SpanAggregation,
+  type SpanAggregationResult,
+  type SpanField,
+  type SpanPredicate,
+  type TagNamesRequest,
+  type TracePredicate,
   type TraceReader,
   type TraceSearch,
   type TraceSummary,
+  type TraceTimeRange,
 } from "@skopos/model";
-import { attributesOf, attributeText } from "./attribute-text.ts";
-import { allOf, Bindings, defaultQueryLimits, type QueryLimits, regex, selectRows } from "./sql.ts";
-import { eventsOf, linksOf } from "./trace-store.ts";
+import { attributeOf } from "./attribute-text.ts";
+import { type SpanRow, spanExpressions, spanOf } from "./span-rows.ts";
+import { fieldSql, fieldTextsSql, numberFieldSql, predicateSql } from "./span-sql.ts";
+import { allOf, Bindings, defaultQueryLimits, type QueryLimits, selectRows } from "./sql.ts";
 
 /** No trace is read further than this. */
 const traceSpansMax = 100_000;
 const searchTracesMax = 5000;
+const candidatesMax = 20_000;
 const namesMax = 10_000;
-const dayNs = 86_400_000_000_000n;
+/** Spans sent twice are told apart among so many; beyond it they are counted, and a warning says so. */
+const distinctSpansMax = 2_000_000;
+const dayMs = 86_400_000;
 const nsPerMs = 1_000_000n;
-const noParent = "0".repeat(16);
+const once = "LIMIT 1 BY trace_id, span_id, kind, service";
 
-const operators: readonly SpanCondition["op"][] = [
-  "=",
-  "!=",
-  ">",
-  ">=",
-  "<",
-  "<=",
-  "=~",
-  "!~",
-  "exists",
-];
-
-type Comparison = Exclude<SpanCondition["op"], "exists">;
-
-function badCondition(message: string): SkoposError {
-  return new SkoposError("bad-query", message);
-}
-
-/** A test of a text expression. */
-function textSql(bindings: Bindings, text: string, op: Comparison, value: string): string {
-  switch (op) {
-    case "=~":
-      return `match(${text}, ${regex(bindings, value, true)})`;
-    case "!~":
-      return `NOT match(${text}, ${regex(bindings, value, true)})`;
-    default:
-      return `${text} ${op} ${bindings.text(value)}`;
-  }
-}
-
-function numberSql(bindings: Bindings, number: string, op: Comparison, value: number): string {
-  if (op === "=~" || op === "!~")
-    throw badCondition("a regular expression cannot be compared with a number");
-  return `${number} ${op} ${bindings.bind("Float64", value)}`;
-}
-
-function intrinsicSql(bindings: Bindings, { name, op, value }: SpanCondition): string {
-  if (op === "exists") return "1";
-  if (name === "durationMs") {
-    if (typeof value !== "number") throw badCondition("durationMs is compared with a number");
-    return numberSql(bindings, "duration_ns", op, value * 1e6);
-  }
-  const columns = new Map([
-    ["service", "service"],
-    ["name", "name"],
-    ["kind", "toString(kind)"],
-    ["status", "toString(status)"],
-    ["statusMessage", "status_message"],
-  ]);
-  const column = columns.get(name);
-  if (column === undefined) throw badCondition(`no such property of a span: ${name}`);
-  if (typeof value !== "string") throw badCondition(`${name} is compared with a text`);
-  return textSql(bindings, column, op, value);
-}
-
-/** A test of an attribute's text (attribute-text.ts); what is absent passes none. */
-function attributeSql(bindings: Bindings, column: string, condition: SpanCondition): string {
-  const { op, value } = condition;
-  const key = bindings.text(condition.name);
-  const present = `mapContains(${column}, ${key})`;
-  if (op === "exists") return present;
-  const text = `${column}[${key}]`;
-  if (typeof value === "number") {
-    const number = `if(startsWith(${text}, '\\x01'), toFloat64OrNull(substring(${text}, 2)), NULL)`;
-    return `(${present} AND ifNull(${numberSql(bindings, number, op, value)}, 0))`;
-  }
-  const wanted = typeof value === "string" && op.endsWith("~") ? value : attributeText(value);
-  const isText = typeof value === "string" ? ` AND NOT startsWith(${text}, '\\x01')` : "";
-  return `(${present}${isText} AND ${textSql(bindings, text, op, wanted)})`;
-}
-
-function conditionSql(bindings: Bindings, condition: SpanCondition): string {
-  const { op, scope, name } = condition;
-  // The operator is the one piece of a condition that is spliced.
-  if (!operators.includes(op)) throw badCondition(`no such operator: ${JSON.stringify(op)}`);
-  if (scope === "intrinsic") return intrinsicSql(bindings, condition);
-  if (scope === "span") return attributeSql(bindings, "attributes", condition);
-  const resource = attributeSql(bindings, "resource", condition);
-  if (scope === "resource") return resource;
-  const own = attributeSql(bindings, "attributes", condition);
-  return `if(mapContains(attributes, ${bindings.text(name)}), ${own}, ${resource})`;
-}
-
-type SpanRow = [
-  traceId: string,
-  spanId: string,
-  parentSpanId: string,
-  service: string,
-  name: string,
-  kind: SpanKind,
-  startNs: string,
-  durationNs: number,
-  status: SpanStatus,
-  statusMessage: string,
-  attributes: Record<string, string>,
-  resource: Record<string, string>,
-  scopeName: string,
-  scopeVersion: string,
-  events: string,
-  links: string,
-];
-
-const spanExpressions = `lower(hex(trace_id)), lower(hex(span_id)), lower(hex(parent_span_id)), service, name,
-  kind, toString(start_ns), duration_ns, status, status_message, attributes, resource, scope_name, scope_version,
-  events, links`;
-
-function spanOf(row: SpanRow): Span {
-  return {
-    traceId: row[0],
-    spanId: row[1],
-    parentSpanId: row[2] === noParent ? "" : row[2],
-    service: row[3],
-    name: row[4],
-    kind: row[5],
-    startNs: BigInt(row[6]),
-    durationNs: row[7],
-    status: row[8],
-    statusMessage: row[9],
-    attributes: attributesOf(row[10]),
-    resource: attributesOf(row[11]),
-    scopeName: row[12],
-    scopeVersion: row[13],
-    events: eventsOf(row[14]),
-    links: linksOf(row[15]),
-  };
-}
-
-type MatchRow = [traceId: string, newestNs: string, matched: string[]];
+type MatchRow = [traceId: string, newestNs: string, count: number, matched: string[]];
 type SummaryRow = [
   traceId: string,
   rootService: string,
@@ -160,9 +49,15 @@ type SummaryRow = [
   errorCount: number,
   services: [string[], number[]],
 ];
-
-/** A span that was sent twice is one span; a client and a server that share an id (Zipkin) are two. */
-const once = "LIMIT 1 BY trace_id, span_id, kind, service";
+type AggregateRow = [
+  timeMs: number,
+  count: number,
+  sum: number,
+  min: number,
+  max: number,
+  exponent: number,
+  ...by: (string | null)[],
+];
 
 class ClickHouseTraceReader implements TraceReader {
   readonly #client: ClickHouseClient;
@@ -173,36 +68,111 @@ class ClickHouseTraceReader implements TraceReader {
     this.#limits = limits;
   }
 
-  async trace(traceId: string, signal?: AbortSignal): Promise<Span[]> {
-    if (!/^[0-9a-f]{32}$/.test(traceId)) return [];
+  async trace(traceId: string, signal?: AbortSignal, within?: TraceTimeRange): Promise<Span[]> {
+    const id = fullTraceId(traceId);
+    if (id === undefined) return [];
     const bindings = new Bindings();
-    const query = `SELECT ${spanExpressions} FROM spans
-      WHERE trace_id = toFixedString(unhex(${bindings.text(traceId)}), 16)
+    const conditions = [`trace_id = toFixedString(unhex(${bindings.text(id)}), 16)`];
+    if (within) conditions.push(reachSql(bindings, within));
+    const query = `SELECT ${spanExpressions} FROM spans WHERE ${allOf(conditions)}
       ORDER BY start_ns, duration_ns DESC ${once} LIMIT ${traceSpansMax}`;
     return (await this.#rows<SpanRow>(query, bindings, signal)).map(spanOf);
   }
 
-  async search(search: TraceSearch): Promise<TraceSummary[]> {
+  async traces(
+    traceIds: readonly string[],
+    options: { spansMax: number; signal?: AbortSignal; within?: TraceTimeRange },
+  ): Promise<Span[][]> {
+    const ids = traceIds.flatMap((id) => fullTraceId(id) ?? []);
+    if (ids.length === 0) return [];
+    const bindings = new Bindings();
+    const conditions = [idsSql(bindings, ids)];
+    if (options.within) conditions.push(reachSql(bindings, options.within));
+    const query = `SELECT ${spanExpressions} FROM spans WHERE ${allOf(conditions)}
+      ORDER BY start_ns, duration_ns DESC ${once} LIMIT ${Math.trunc(options.spansMax) + 1}`;
+    const rows = await this.#rows<SpanRow>(query, bindings, options.signal);
+    if (rows.length > options.spansMax)
+      throw new LimitError(`${ids.length} traces have more than ${options.spansMax} spans`);
+    const byId = byTrace(rows);
+    return ids.flatMap((id) => {
+      const spans = byId.get(id);
+      return spans ? [spans] : [];
+    });
+  }
+
+  async search(search: TraceSearch): Promise<FoundTrace[]> {
     const bindings = new Bindings();
     const limit = Math.max(0, Math.min(Math.trunc(search.limit), searchTracesMax));
-    const conditions = search.conditions.map((condition) => conditionSql(bindings, condition));
+    const where = allOf([rangeSql(bindings, search), predicateSql(bindings, search.where)]);
     const query = `SELECT lower(hex(trace_id)), toString(max(start_ns) AS newest),
-        arraySort(groupUniqArray(3)(lower(hex(span_id))))
-      FROM spans
-      WHERE ${allOf([rangeSql(bindings, search.startMs, search.endMs), ...conditions])}
+        uniqExact(span_id, kind, service), arraySort(groupUniqArray(3)(lower(hex(span_id))))
+      FROM spans WHERE ${where}
       GROUP BY trace_id ORDER BY newest DESC, trace_id LIMIT ${limit}`;
     const matches = await this.#rows<MatchRow>(query, bindings, search.signal);
     if (matches.length === 0) return [];
-    const summaries = await this.#summaries(matches, search.signal);
-    return matches.flatMap(([traceId, , matched]) => {
+    const [summaries, spans] = await Promise.all([
+      this.#summaries(matches, search.signal),
+      this.#matchingSpans(matches, search),
+    ]);
+    return matches.flatMap(([traceId, , matchedCount, matched]) => {
       const summary = summaries.get(traceId);
-      return summary ? [{ ...summary, matched }] : [];
+      if (!summary) return [];
+      return [{ summary: { ...summary, matched }, matchedCount, spans: spans.get(traceId) ?? [] }];
     });
+  }
+
+  async candidates(search: CandidateSearch): Promise<CandidateTrace[]> {
+    const bindings = new Bindings();
+    const limit = Math.max(0, Math.min(Math.trunc(search.limit), candidatesMax));
+    const where = allOf([rangeSql(bindings, search), anyLeafSql(bindings, search.where)]);
+    const query = `SELECT lower(hex(trace_id)), toString(max(start_ns) AS newest) FROM spans
+      WHERE ${where} GROUP BY trace_id HAVING ${havingSql(bindings, search.where)}
+      ORDER BY newest DESC, trace_id LIMIT ${limit}`;
+    const rows = await this.#rows<[string, string]>(query, bindings, search.signal);
+    return rows.map(([traceId, newestNs]) => ({ traceId, newestNs: BigInt(newestNs) }));
+  }
+
+  async aggregate(request: SpanAggregation): Promise<SpanAggregationResult> {
+    const quick = await this.#aggregated(request, false);
+    const total = quick.reduce((sum, [, count]) => sum + count, 0);
+    if (total > distinctSpansMax)
+      return {
+        rows: quick.map((row) => aggregationRow(row, request.by)),
+        warnings: [
+          "spans that were sent twice are counted twice: there are too many to tell apart",
+        ],
+      };
+    const distinct = await this.#aggregated(request, true);
+    return { rows: distinct.map((row) => aggregationRow(row, request.by)), warnings: [] };
+  }
+
+  async tagNames(request: TagNamesRequest): Promise<string[]> {
+    const bindings = new Bindings();
+    const keys = {
+      span: "mapKeys(attributes)",
+      resource: "mapKeys(resource)",
+      event: "arrayFlatten(arrayMap(e -> JSONExtractKeys(e, 3), JSONExtractArrayRaw(events)))",
+      link: "arrayFlatten(arrayMap(e -> JSONExtractKeys(e, 3), JSONExtractArrayRaw(links)))",
+      instrumentation: "CAST([], 'Array(String)')",
+    }[request.scope];
+    const query = `SELECT DISTINCT toString(arrayJoin(${keys})) AS key FROM spans
+      WHERE ${rangeSql(bindings, request)} ORDER BY key LIMIT ${Math.min(request.limit, namesMax)}`;
+    return (await this.#rows<[string]>(query, bindings, request.signal)).map(([key]) => key);
+  }
+
+  async fieldValues(request: FieldValuesRequest): Promise<AttributeValue[]> {
+    const bindings = new Bindings();
+    const texts = fieldTextsSql(bindings, request.field);
+    const where = allOf([rangeSql(bindings, request), predicateSql(bindings, request.where)]);
+    const query = `SELECT toString(arrayJoin(${texts})) AS text FROM spans WHERE ${where}
+      GROUP BY text ORDER BY count() DESC, text LIMIT ${Math.min(request.limit, namesMax)}`;
+    const rows = await this.#rows<[string]>(query, bindings, request.signal);
+    return rows.flatMap(([text]) => fieldValue(request.field, text) ?? []);
   }
 
   async services(startMs: number, endMs: number): Promise<string[]> {
     const bindings = new Bindings();
-    const query = `SELECT DISTINCT service FROM spans WHERE ${rangeSql(bindings, startMs, endMs)}
+    const query = `SELECT DISTINCT service FROM spans WHERE ${rangeSql(bindings, { startMs, endMs })}
       ORDER BY service LIMIT ${namesMax}`;
     return (await this.#rows<[string]>(query, bindings)).map(([service]) => service);
   }
@@ -210,9 +180,53 @@ class ClickHouseTraceReader implements TraceReader {
   async operations(service: string, startMs: number, endMs: number): Promise<string[]> {
     const bindings = new Bindings();
     const query = `SELECT DISTINCT name FROM spans
-      WHERE service = ${bindings.text(service)} AND ${rangeSql(bindings, startMs, endMs)}
+      WHERE service = ${bindings.text(service)} AND ${rangeSql(bindings, { startMs, endMs })}
       ORDER BY name LIMIT ${namesMax}`;
     return (await this.#rows<[string]>(query, bindings)).map(([name]) => name);
+  }
+
+  async #aggregated(request: SpanAggregation, distinct: boolean): Promise<AggregateRow[]> {
+    const bindings = new Bindings();
+    const by = request.by.map((field, i) => `${fieldSql(bindings, field)} AS by${i}`);
+    const names = request.by.map((_, i) => `, by${i}`).join("");
+    const value = request.value ? numberFieldSql(bindings, request.value) : "toNullable(0.0)";
+    const stepNs = bindings.bind("Int64", BigInt(Math.trunc(request.stepMs)) * nsPerMs);
+    const where = allOf([rangeSql(bindings, request), predicateSql(bindings, request.where)]);
+    const exponent = request.exponents ? "toInt32(ceil(log2(v)))" : "toInt32(0)";
+    const query = `SELECT intDiv(start_ns + ${stepNs} - 1, ${stepNs}) * intDiv(${stepNs}, 1000000) AS t,
+        count(), sum(assumeNotNull(v)), min(assumeNotNull(v)), max(assumeNotNull(v)),
+        assumeNotNull(${exponent}) AS exponent${names}
+      FROM (
+        SELECT start_ns, ${[`${value} AS v`, ...by].join(", ")} FROM spans WHERE ${where} ${distinct ? once : ""}
+      ) WHERE isNotNull(v) AND isFinite(v)${request.exponents ? " AND v > 0" : ""}
+      GROUP BY t, exponent${names} ORDER BY t, exponent${names} LIMIT ${Math.trunc(request.rowsMax) + 1}`;
+    const rows = await this.#rows<AggregateRow>(query, bindings, request.signal);
+    if (rows.length > request.rowsMax)
+      throw new LimitError(
+        `more than ${request.rowsMax} values: group by less, or by longer steps`,
+      );
+    return rows;
+  }
+
+  async #matchingSpans(
+    matches: readonly MatchRow[],
+    search: TraceSearch,
+  ): Promise<Map<string, Span[]>> {
+    if (search.spansMax < 1) return new Map();
+    const bindings = new Bindings();
+    const conditions = [
+      idsSql(
+        bindings,
+        matches.map(([traceId]) => traceId),
+      ),
+      rangeSql(bindings, search),
+      predicateSql(bindings, search.where),
+    ];
+    const query = `SELECT ${spanExpressions} FROM (
+        SELECT * FROM spans WHERE ${allOf(conditions)} ORDER BY start_ns, duration_ns DESC ${once}
+      ) ORDER BY start_ns, duration_ns DESC LIMIT ${Math.trunc(search.spansMax)} BY trace_id`;
+    const rows = await this.#rows<SpanRow>(query, bindings, search.signal);
+    return byTrace(rows);
   }
 
   /** Whole traces, which may begin before and end after the spans that matched. */
@@ -221,13 +235,12 @@ class ClickHouseTraceReader implements TraceReader {
     signal?: AbortSignal,
   ): Promise<Map<string, Omit<TraceSummary, "matched">>> {
     const bindings = new Bindings();
-    const times = matches.map(([, newestNs]) => BigInt(newestNs)).sort((a, b) => (a < b ? -1 : 1));
-    const from = (times[0] ?? 0n) - dayNs;
-    const to = (times.at(-1) ?? 0n) + dayNs;
-    const ids = bindings.bind(
-      "Array(String)",
-      matches.map(([traceId]) => traceId),
-    );
+    const times = matches.map(([, newestNs]) => Number(BigInt(newestNs) / nsPerMs));
+    const within = {
+      startMs: times.reduce((a, b) => Math.min(a, b), Infinity),
+      endMs: times.reduce((a, b) => Math.max(a, b), 0),
+    };
+    const ids = matches.map(([traceId]) => traceId);
     const query = `SELECT lower(hex(trace_id)),
         argMin(service, (parent_span_id != toFixedString('', 8), start_ns)),
         argMin(name, (parent_span_id != toFixedString('', 8), start_ns)),
@@ -235,9 +248,7 @@ class ClickHouseTraceReader implements TraceReader {
         sumMap([service], [1])
       FROM (
         SELECT trace_id, span_id, parent_span_id, service, name, kind, status, start_ns, duration_ns FROM spans
-        WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin(${ids})), 16))
-          AND start_ns BETWEEN ${bindings.bind("Int64", from)} AND ${bindings.bind("Int64", to)}
-        ${once}
+        WHERE ${idsSql(bindings, ids)} AND ${reachSql(bindings, within)} ${once}
       ) GROUP BY trace_id`;
     const rows = await this.#rows<SummaryRow>(query, bindings, signal);
     return new Map(
@@ -264,10 +275,68 @@ class ClickHouseTraceReader implements TraceReader {
   }
 }
 
-function rangeSql(bindings: Bindings, startMs: number, endMs: number): string {
+/** 32 hex digits; undefined when it is no trace id. */
+function fullTraceId(traceId: string): string | undefined {
+  return /^[0-9a-fA-F]{1,32}$/.test(traceId) ? traceId.toLowerCase().padStart(32, "0") : undefined;
+}
+
+function byTrace(rows: readonly SpanRow[]): Map<string, Span[]> {
+  const traces = new Map<string, Span[]>();
+  for (const row of rows) {
+    const spans = traces.get(row[0]);
+    if (spans) spans.push(spanOf(row));
+    else traces.set(row[0], [spanOf(row)]);
+  }
+  return traces;
+}
+
+function idsSql(bindings: Bindings, ids: readonly string[]): string {
+  const bound = bindings.bind("Array(String)", ids);
+  return `trace_id IN (SELECT toFixedString(unhex(arrayJoin(${bound})), 16))`;
+}
+
+function rangeSql(bindings: Bindings, { startMs, endMs }: TraceTimeRange): string {
   const from = bindings.bind("Int64", BigInt(Math.floor(startMs)) * nsPerMs);
   const to = bindings.bind("Int64", BigInt(Math.ceil(endMs)) * nsPerMs);
   return `start_ns BETWEEN ${from} AND ${to}`;
+}
+
+/** As far as spans of a trace may lie from one that is in the range. */
+function reachSql(bindings: Bindings, { startMs, endMs }: TraceTimeRange): string {
+  return rangeSql(bindings, { startMs: startMs - dayMs, endMs: endMs + dayMs });
+}
+
+function leaves(predicate: TracePredicate): SpanPredicate[] {
+  return predicate.type === "has" ? [predicate.where] : predicate.of.flatMap(leaves);
+}
+
+/** Spans that say anything of a trace. */
+function anyLeafSql(bindings: Bindings, predicate: TracePredicate): string {
+  const all = leaves(predicate);
+  if (all.length === 0) return "1";
+  return predicateSql(bindings, { type: "any", of: all });
+}
+
+function havingSql(bindings: Bindings, predicate: TracePredicate): string {
+  if (predicate.type === "has") return `max(${predicateSql(bindings, predicate.where)}) = 1`;
+  const parts = predicate.of.map((part) => havingSql(bindings, part));
+  if (parts.length === 0) return predicate.type === "all" ? "1" : "0";
+  return `(${parts.join(predicate.type === "all" ? " AND " : " OR ")})`;
+}
+
+/** What the texts of `fieldSql` and `fieldTextsSql` stand for. */
+function fieldValue(field: SpanField, text: string): AttributeValue {
+  if (field.scope !== "intrinsic") return attributeOf(text);
+  return field.name.endsWith("Ns") ? Number(text) : text;
+}
+
+function aggregationRow(row: AggregateRow, fields: readonly SpanField[]) {
+  const [timeMs, count, sum, min, max, exponent, ...texts] = row;
+  const by = fields.map((field, i) => {
+    const text = texts[i];
+    return text === null || text === undefined ? undefined : fieldValue(field, text);
+  });
+  return { timeMs, by, count, sum, min, max, exponent };
 }
 
 /** Errors: "bad-query", "limit", "cancelled", "unavailable". */

@@ -1,0 +1,50 @@
+/** Rows of the table `spans` as they are read. */
+import type { Span, SpanKind, SpanStatus } from "@skopos/model";
+import { attributesOf } from "./attribute-text.ts";
+import { eventsOf, linksOf } from "./trace-store.ts";
+
+const noParent = "0".repeat(16);
+
+export type SpanRow = [
+  traceId: string,
+  spanId: string,
+  parentSpanId: string,
+  service: string,
+  name: string,
+  kind: SpanKind,
+  startNs: string,
+  durationNs: number,
+  status: SpanStatus,
+  statusMessage: string,
+  attributes: Record<string, string>,
+  resource: Record<string, string>,
+  scopeName: string,
+  scopeVersion: string,
+  events: string,
+  links: string,
+];
+
+export const spanExpressions = `lower(hex(trace_id)), lower(hex(span_id)), lower(hex(parent_span_id)), service, name,
+  kind, toString(start_ns), duration_ns, status, status_message, attributes, resource, scope_name, scope_version,
+  events, links`;
+
+export function spanOf(row: SpanRow): Span {
+  return {
+    traceId: row[0],
+    spanId: row[1],
+    parentSpanId: row[2] === noParent ? "" : row[2],
+    service: row[3],
+    name: row[4],
+    kind: row[5],
+    startNs: BigInt(row[6]),
+    durationNs: row[7],
+    status: row[8],
+    statusMessage: row[9],
+    attributes: attributesOf(row[10]),
+    resource: attributesOf(row[11]),
+    scopeName: row[12],
+    scopeVersion: row[13],
+    events: eventsOf(row[14]),
+    links: linksOf(row[15]),
+  };
+}

@@ -1,0 +1,228 @@
+/**
+ * Conditions on spans as SQL over the table `spans`. Every expression is 0 or 1, never NULL, so that it can be negated.
+ * Attributes are texts of attribute-text.ts; events and links are JSON of trace-store.ts, their attributes the same texts.
+ */
+import { type SpanCondition, type SpanField, type SpanPredicate, SkoposError } from "@skopos/model";
+import { attributeText } from "./attribute-text.ts";
+import { type Bindings, regex } from "./sql.ts";
+
+type Operator = Exclude<SpanCondition["op"], "exists" | "absent">;
+type Value = SpanCondition["value"];
+
+const operators = new Set<string>(["=", "!=", ">", ">=", "<", "<=", "=~", "!~"]);
+const never = "0";
+const always = "1";
+
+/** Columns of plain text, or expressions that give one. */
+const textIntrinsics: Readonly<Record<string, string>> = {
+  service: "service",
+  name: "name",
+  kind: "toString(kind)",
+  status: "toString(status)",
+  statusMessage: "status_message",
+  traceId: "lower(hex(trace_id))",
+  spanId: "lower(hex(span_id))",
+  parentSpanId: "if(parent_span_id = toFixedString('', 8), '', lower(hex(parent_span_id)))",
+  scopeName: "scope_name",
+  scopeVersion: "scope_version",
+};
+/** One element of `events` or `links`, as the lambdas below name it. */
+const elementIntrinsics: Readonly<Record<string, readonly [column: string, expression: string]>> = {
+  eventName: ["events", "JSONExtractString(e, 2)"],
+  eventTimeSinceStartNs: ["events", "toInt64OrZero(JSONExtractString(e, 1)) - start_ns"],
+  linkTraceId: ["links", "JSONExtractString(e, 1)"],
+  linkSpanId: ["links", "JSONExtractString(e, 2)"],
+};
+
+function bad(message: string): SkoposError {
+  return new SkoposError("bad-query", message);
+}
+
+export function predicateSql(bindings: Bindings, predicate: SpanPredicate): string {
+  switch (predicate.type) {
+    case "condition":
+      return conditionSql(bindings, predicate);
+    case "not":
+      return `NOT (${predicateSql(bindings, predicate.of)})`;
+    case "all":
+    case "any": {
+      const parts = predicate.of.map((part) => predicateSql(bindings, part));
+      if (parts.length === 0) return predicate.type === "all" ? always : never;
+      return `(${parts.join(predicate.type === "all" ? " AND " : " OR ")})`;
+    }
+  }
+}
+
+function conditionSql(bindings: Bindings, { field, op, value }: SpanCondition): string {
+  if (op === "absent") return `NOT (${presentSql(bindings, field)})`;
+  if (op === "exists") return presentSql(bindings, field);
+  // The operator is the one piece of a condition that is spliced.
+  if (!operators.has(op)) throw bad(`no such operator: ${JSON.stringify(op)}`);
+  const present = presentSql(bindings, field);
+  switch (field.scope) {
+    case "intrinsic":
+      return intrinsicSql(bindings, field.name, op, value);
+    case "span":
+    case "resource": {
+      const text = `${columnOf(field.scope)}[${bindings.text(field.name)}]`;
+      return `(${present} AND ${codedSql(bindings, text, op, value)})`;
+    }
+    case "any": {
+      const key = bindings.text(field.name);
+      const own = codedSql(bindings, `attributes[${key}]`, op, value);
+      const resource = codedSql(bindings, `resource[${key}]`, op, value);
+      return `(${present} AND if(mapContains(attributes, ${key}), ${own}, ${resource}))`;
+    }
+    case "event":
+    case "link": {
+      const key = bindings.text(field.name);
+      const test = codedSql(bindings, `JSONExtractString(e, 3, ${key})`, op, value);
+      return existsSql(columnOf(field.scope), `JSONHas(e, 3, ${key}) AND ${test}`);
+    }
+    case "instrumentation":
+      return never;
+  }
+}
+
+function columnOf(scope: "span" | "resource" | "event" | "link"): string {
+  return { span: "attributes", resource: "resource", event: "events", link: "links" }[scope];
+}
+
+function existsSql(column: string, test: string): string {
+  return `arrayExists(e -> ${test}, JSONExtractArrayRaw(${column}))`;
+}
+
+function presentSql(bindings: Bindings, field: SpanField): string {
+  switch (field.scope) {
+    case "intrinsic": {
+      const element = elementIntrinsics[field.name];
+      return element ? `${element[0]} != ''` : always;
+    }
+    case "span":
+    case "resource":
+      return `mapContains(${columnOf(field.scope)}, ${bindings.text(field.name)})`;
+    case "any": {
+      const key = bindings.text(field.name);
+      return `(mapContains(attributes, ${key}) OR mapContains(resource, ${key}))`;
+    }
+    case "event":
+    case "link":
+      return existsSql(columnOf(field.scope), `JSONHas(e, 3, ${bindings.text(field.name)})`);
+    case "instrumentation":
+      return never;
+  }
+}
+
+function intrinsicSql(bindings: Bindings, name: string, op: Operator, value: Value): string {
+  if (name === "durationNs") return numberSql(bindings, "duration_ns", op, value);
+  const element = elementIntrinsics[name];
+  if (element) {
+    const [column, expression] = element;
+    const isNumber = name === "eventTimeSinceStartNs";
+    const test = isNumber
+      ? numberSql(bindings, expression, op, value)
+      : textSql(bindings, expression, op, value);
+    return existsSql(column, test);
+  }
+  const column = textIntrinsics[name];
+  if (column === undefined) throw bad(`no such property of a span: ${name}`);
+  const isId = /^[0-9a-f]{32}$/.test(String(value));
+  if (name === "traceId" && op === "=" && isId)
+    return `trace_id = toFixedString(unhex(${bindings.text(String(value))}), 16)`;
+  return textSql(bindings, column, op, value);
+}
+
+function textSql(bindings: Bindings, text: string, op: Operator, value: Value): string {
+  if (typeof value !== "string") return never;
+  if (op === "=~") return `match(${text}, ${regex(bindings, value, true)})`;
+  if (op === "!~") return `NOT match(${text}, ${regex(bindings, value, true)})`;
+  return `${text} ${op} ${bindings.text(value)}`;
+}
+
+function numberSql(bindings: Bindings, number: string, op: Operator, value: Value): string {
+  if (typeof value !== "number" || op === "=~" || op === "!~") return never;
+  return `${number} ${op} ${bindings.bind("Float64", value)}`;
+}
+
+/** A test of an attribute's text, which is known to be there. */
+function codedSql(bindings: Bindings, text: string, op: Operator, value: Value): string {
+  const list = listSql(bindings, text, op, value);
+  return `(${scalarSql(bindings, text, op, value)} OR startsWith(${text}, '\\x01[') AND ${list})`;
+}
+
+function scalarSql(bindings: Bindings, text: string, op: Operator, value: Value): string {
+  if (typeof value === "number") {
+    const number = `if(startsWith(${text}, '\\x01'), toFloat64OrNull(substring(${text}, 2)), NULL)`;
+    return `ifNull(${numberSql(bindings, number, op, value)}, 0)`;
+  }
+  if (typeof value === "boolean") {
+    if (op !== "=" && op !== "!=") return never;
+    return `${text} = ${bindings.text(attributeText((op === "=") === value))}`;
+  }
+  if (op === "=") return `${text} = ${bindings.text(attributeText(value))}`;
+  const plain = `if(startsWith(${text}, '\\x02'), substring(${text}, 2), ${text})`;
+  return `(NOT startsWith(${text}, '\\x01') AND ${textSql(bindings, plain, op, value)})`;
+}
+
+const positive: Readonly<Partial<Record<Operator, Operator>>> = { "!=": "=", "!~": "=~" };
+
+/** One element is enough, but for the negations, which must hold on all elements of the value's type. */
+function listSql(bindings: Bindings, text: string, op: Operator, value: Value): string {
+  const elements = `JSONExtractArrayRaw(substring(${text}, 2))`;
+  const ofType =
+    typeof value === "number"
+      ? "JSONType(x) IN ('Int64', 'UInt64', 'Double')"
+      : typeof value === "string"
+        ? "JSONType(x) = 'String'"
+        : "JSONType(x) = 'Bool'";
+  const test = elementSql(bindings, positive[op] ?? op, value);
+  const some = `arrayExists(x -> ${ofType} AND ${test}, ${elements})`;
+  if (positive[op] === undefined) return some;
+  return `arrayExists(x -> ${ofType}, ${elements}) AND NOT ${some}`;
+}
+
+function elementSql(bindings: Bindings, op: Operator, value: Value): string {
+  if (typeof value === "number") return numberSql(bindings, "JSONExtractFloat(x)", op, value);
+  if (typeof value === "string") return textSql(bindings, "JSONExtractString(x)", op, value);
+  return op === "=" ? `x = ${bindings.text(String(value))}` : never;
+}
+
+/** The field as Nullable(String): an attribute's text, or an intrinsic as it stands. Not of events and links, which may be several. */
+export function fieldSql(bindings: Bindings, field: SpanField): string {
+  if (field.scope === "intrinsic") {
+    const text = field.name === "durationNs" ? "toString(duration_ns)" : textIntrinsics[field.name];
+    if (text === undefined) throw bad(`a span may have several: ${field.name}`);
+    return `toNullable(${text === "service" ? "toString(service)" : text})`;
+  }
+  const key = bindings.text(field.name);
+  if (field.scope === "span" || field.scope === "resource") {
+    const column = columnOf(field.scope);
+    return `if(mapContains(${column}, ${key}), ${column}[${key}], NULL)`;
+  }
+  if (field.scope !== "any") throw bad(`a span may have several: ${field.scope} ${field.name}`);
+  return `multiIf(mapContains(attributes, ${key}), attributes[${key}],
+    mapContains(resource, ${key}), resource[${key}], NULL)`;
+}
+
+/** The field as an array of texts, one per value. */
+export function fieldTextsSql(bindings: Bindings, field: SpanField): string {
+  if (field.scope === "instrumentation") return "[]";
+  if (field.scope === "event" || field.scope === "link") {
+    const key = bindings.text(field.name);
+    return `arrayMap(e -> JSONExtractString(e, 3, ${key}),
+      arrayFilter(e -> JSONHas(e, 3, ${key}), JSONExtractArrayRaw(${columnOf(field.scope)})))`;
+  }
+  const element = field.scope === "intrinsic" ? elementIntrinsics[field.name] : undefined;
+  if (element) return `arrayMap(e -> toString(${element[1]}), JSONExtractArrayRaw(${element[0]}))`;
+  return `arrayFilter(t -> isNotNull(t), [${fieldSql(bindings, field)}])`;
+}
+
+/** The field as a number, NULL where it is none. */
+export function numberFieldSql(bindings: Bindings, field: SpanField): string {
+  if (field.scope === "intrinsic") {
+    if (field.name === "durationNs") return "toNullable(toFloat64(duration_ns))";
+    throw bad(`${field.name} is no number`);
+  }
+  const text = fieldSql(bindings, field);
+  return `if(startsWith(ifNull(${text}, ''), '\\x01'), toFloat64OrNull(substring(assumeNotNull(${text}), 2)), NULL)`;
+}
