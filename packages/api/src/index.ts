@@ -71,3 +71,4 @@ export type {
   Trace,
   TraceSummaryJson,
 } from "./telemetry.ts";
+export type { Joins, TraceComparisonJson, TraceOutline } from "./traces.ts";

@@ -18,6 +18,15 @@ import {
   trace,
   traceSearchResult,
 } from "./telemetry.ts";
+import {
+  joins,
+  traceComparison,
+  traceGraph,
+  traceOutline,
+  tracePeers,
+  traceRed,
+  traceSpan,
+} from "./traces.ts";
 
 const none = z.object({});
 const ms = z.coerce.number().int().min(0);
@@ -104,6 +113,33 @@ export const routes = {
     traceSearchResult,
   ),
   trace: get("/traces/:id", none, trace),
+  traceOutline: get("/traces/:id/outline", none, traceOutline),
+  traceSpan: get("/traces/:id/spans/:spanId", none, traceSpan),
+  tracePeers: get("/traces/:id/peers", none, tracePeers),
+  /** `query` selects the traces, `baseline` (the rest of the same range when absent) those to compare them with. */
+  traceComparison: get(
+    "/trace-comparison",
+    z.object({
+      ...range,
+      query: z.string().max(5000),
+      baseline: z.string().max(5000).optional(),
+    }),
+    traceComparison,
+  ),
+  traceGraph: get("/trace-graph", z.object(range), traceGraph),
+  traceRed: get("/trace-red", z.object(range), traceRed),
+  /** At least one of `trace`, `request`, or `service` with `at`. */
+  joins: get(
+    "/joins",
+    z.object({
+      trace: z.string().max(64).optional(),
+      span: z.string().max(32).optional(),
+      request: z.string().max(200).optional(),
+      service: z.string().max(500).optional(),
+      at: ms.optional(),
+    }),
+    joins,
+  ),
   traceServices: get(
     "/trace-services",
     z.object(range),

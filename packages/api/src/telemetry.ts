@@ -26,7 +26,7 @@ export const traceSearchResult = z.object({
   warnings: z.array(z.string()),
 });
 
-const span = z.object({
+export const span = z.object({
   spanId: z.string(),
   parentSpanId: z.string(),
   service: z.string(),
@@ -61,7 +61,7 @@ export const trace = z.object({
 });
 export type Trace = z.infer<typeof trace>;
 
-const logLine = z.object({
+export const logLine = z.object({
   timeNs: z.string(),
   line: z.string(),
   labels: z.record(z.string(), z.string()),

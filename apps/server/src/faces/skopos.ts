@@ -10,7 +10,9 @@ import type { TelemetryCalls } from "../threads/telemetry-calls.ts";
 import { toHistogram, toLogLine } from "../views/log-view.ts";
 import { searchHits } from "../views/search-view.ts";
 import { toTraceView } from "../views/trace-view.ts";
+import { joinsOf } from "./joins.ts";
 import type { Practice } from "./practice.ts";
+import { TraceInsight } from "./trace-insight.ts";
 
 export interface SkoposParts {
   readonly sessions: Sessions;
@@ -57,6 +59,9 @@ export function createHandlers(parts: SkoposParts): ApiHandlers {
   const trouble = (nodeId: string) => desk.trouble(nodeId);
   const graphNow = (): Promise<Graph> =>
     topology.graph({ timeMs: nowMs(), windowMs: graphWindowMs }, trouble);
+  const insight = new TraceInsight(parts);
+  const traceIdOf = (params: Readonly<Record<string, string>>) =>
+    (params["id"] ?? "").toLowerCase();
   const cookie = (value: string, maxAge: number) =>
     `${sessionCookie}=${value}; HttpOnly; SameSite=Strict; Path=/; Max-Age=${maxAge}`;
 
@@ -154,15 +159,18 @@ export function createHandlers(parts: SkoposParts): ApiHandlers {
       };
     },
     trace: async ({ params, signal }) => {
-      const id = (params["id"] ?? "").toLowerCase();
-      const spans = await parts.traces.trace(id, signal);
-      if (spans.length === 0)
-        throw new SkoposError(
-          "not-found",
-          `no spans of trace ${id}: it may be too old, or not sampled`,
-        );
-      return toTraceView(id, spans);
+      const id = traceIdOf(params);
+      return toTraceView(id, await insight.spans(id, signal));
     },
+    traceOutline: ({ params, signal }) => insight.outline(traceIdOf(params), signal),
+    traceSpan: ({ params, signal }) =>
+      insight.span(traceIdOf(params), params["spanId"] ?? "", signal),
+    tracePeers: ({ params, signal }) => insight.peers(traceIdOf(params), signal),
+    traceComparison: ({ query, signal }) =>
+      insight.comparison(query.query, query.baseline, rangeOf(parts, query), signal),
+    traceGraph: ({ query, signal }) => insight.graph(rangeOf(parts, query), signal),
+    traceRed: ({ query, signal }) => insight.red(rangeOf(parts, query), signal),
+    joins: ({ query, signal }) => joinsOf(parts, query, nowMs(), signal),
     traceServices: async ({ query }) => {
       const { startMs, endMs } = rangeOf(parts, query);
       return { services: await parts.traces.services(startMs, endMs) };

@@ -133,7 +133,7 @@ export class Topology {
       outgoing: graph.edges.filter((edge) => edge.source === serviceId),
       series,
       workloads,
-      configuration: this.#configuration(serviceId),
+      configuration: this.configuration(serviceId),
       changes: this.#cluster.changes({ ...range, serviceId }),
     };
   }
@@ -181,7 +181,8 @@ export class Topology {
     }));
   }
 
-  #configuration(serviceId: string): ServiceDetail["configuration"] {
+  /** The objects that shape a service now: its deployments, and what routes, limits or guards it. */
+  configuration(serviceId: string): ServiceDetail["configuration"] {
     const objects: KubeObject[] = [
       ...deploymentsOf(this.#cluster, serviceId),
       ...configurationKinds.flatMap((kind) =>

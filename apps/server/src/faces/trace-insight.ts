@@ -1,0 +1,287 @@
+/** What is understood of traces, over the trace engine: outline, comparison, the graph of spans, and RED without a sidecar. */
+import type { EntityRef, ReplyOf, TraceOutline } from "@skopos/api";
+import { type LabelMap, SkoposError, type Span, type TraceEngine } from "@skopos/model";
+import { type Topology } from "@skopos/mesh";
+import {
+  buildForest,
+  compareGraphs,
+  compareTraces,
+  criticalPath,
+  exclusiveTimes,
+  serviceGraph,
+} from "@skopos/traces";
+import { serviceIdOf } from "../views/span-entity.ts";
+import { toTraceOutline } from "../views/trace-outline.ts";
+import { toSpanJson } from "../views/trace-view.ts";
+
+export interface TraceRange {
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+export interface TraceInsightParts {
+  readonly traces: TraceEngine;
+  readonly topology: Topology;
+  readonly nowMs: () => number;
+}
+
+/** Of one trace; readers stop there as well. */
+const spansMax = 100_000;
+const comparedMax = 100;
+const graphTracesMax = 300;
+const operationsMax = 50;
+const peersWindowMs = 3_600_000;
+/** Traces longer than this are left out of comparisons and graphs. */
+const comparedSpansMax = 5000;
+
+export class TraceInsight {
+  readonly #parts: TraceInsightParts;
+
+  constructor(parts: TraceInsightParts) {
+    this.#parts = parts;
+  }
+
+  async outline(id: string, signal: AbortSignal): Promise<ReplyOf<"traceOutline">> {
+    return toTraceOutline(id, await this.spans(id, signal), spansMax);
+  }
+
+  async span(id: string, spanId: string, signal: AbortSignal): Promise<ReplyOf<"traceSpan">> {
+    const forest = buildForest(await this.spans(id, signal));
+    // Of a client and a server that share their id, a row's place tells which is meant: "id" or "id:row".
+    const [wanted = "", row] = spanId.split(":");
+    const index = row === undefined ? -1 : Number(row);
+    const found =
+      forest.spans[index]?.spanId === wanted
+        ? index
+        : forest.spans.findIndex((span) => span.spanId === wanted);
+    const span = forest.spans[found];
+    if (!span) throw new SkoposError("not-found", `trace ${id} has no span ${wanted}`);
+    const own = exclusiveTimes(forest)[found] ?? 0;
+    const critical = criticalPath(forest).some(({ index: at }) => at === found);
+    return {
+      span: toSpanJson(span, forest.originNs, own / 1e6, critical),
+      links: span.links.map(({ traceId, spanId: linked }) => ({ traceId, spanId: linked })),
+    };
+  }
+
+  /** Every span of a trace. Throws "not-found". */
+  async spans(id: string, signal?: AbortSignal): Promise<Span[]> {
+    const spans = await this.#parts.traces.trace(id, signal);
+    if (spans.length === 0)
+      throw new SkoposError(
+        "not-found",
+        `no spans of trace ${id}: it may be too old, or not sampled`,
+      );
+    return spans;
+  }
+
+  async comparison(
+    query: string,
+    baseline: string | undefined,
+    range: TraceRange,
+    signal: AbortSignal,
+  ): Promise<ReplyOf<"traceComparison">> {
+    const selected = await this.#search(query, range, comparedMax, signal);
+    const others = await this.#search(baseline ?? "{ }", range, comparedMax * 2, signal);
+    const chosen = new Set(selected);
+    const rest = others.filter((id) => !chosen.has(id)).slice(0, comparedMax);
+    const [a, b] = [await this.#fetch(selected, signal), await this.#fetch(rest, signal)];
+    const { attributes, operations, ...counts } = compareTraces(a, b);
+    const warnings: string[] = [];
+    if (a.length === 0) warnings.push("no trace matches the selection in this range");
+    if (b.length === 0) warnings.push("there are no other traces in this range to compare with");
+    if (selected.length >= comparedMax)
+      warnings.push(`the newest ${comparedMax} traces of the selection are compared`);
+    return { ...counts, attributes: [...attributes], operations: [...operations], warnings };
+  }
+
+  async graph(range: TraceRange, signal: AbortSignal): Promise<ReplyOf<"traceGraph">> {
+    const ids = await this.#search("{ }", range, graphTracesMax, signal);
+    const traces = await this.#fetch(ids, signal);
+    const nameOf = (span: Span) => serviceIdOf(span) ?? span.service;
+    const edges = serviceGraph(traces, nameOf);
+    const reporting = new Set(traces.flat().map(nameOf));
+    // A full page of traces covers less than the range asked for.
+    const firstMs = Math.min(
+      ...traces.map((spans) => Number((spans[0]?.startNs ?? 0n) / 1_000_000n)),
+    );
+    const fromMs = ids.length >= graphTracesMax ? Math.max(firstMs, range.startMs) : range.startMs;
+    const windowMs = Math.max(1000, range.endMs - fromMs);
+    const metrics = await this.#parts.topology.graph({ timeMs: range.endMs, windowMs });
+    const known = metrics.edges.flatMap(({ source, target, traffic }) =>
+      traffic.requestsPerSecond === null
+        ? []
+        : [{ source, target, requestsPerSecond: traffic.requestsPerSecond }],
+    );
+    const compared = compareGraphs(edges, known, windowMs / 1000, reporting);
+    const byPlace = new Map(edges.map((edge) => [`${edge.source}->${edge.target}`, edge]));
+    return {
+      traces: traces.length,
+      sampledShare: compared.sampledShare,
+      edges: compared.edges.map((edge) => {
+        const seen = byPlace.get(`${edge.source}->${edge.target}`);
+        return {
+          ...edge,
+          calls: seen?.calls ?? 0,
+          errors: seen?.errors ?? 0,
+          p50Ms: seen?.p50Ms ?? null,
+          p95Ms: seen?.p95Ms ?? null,
+        };
+      }),
+      warnings:
+        ids.length >= graphTracesMax
+          ? [
+              `the newest ${graphTracesMax} traces are counted, of the last ${Math.round(windowMs / 1000)} s`,
+            ]
+          : [],
+    };
+  }
+
+  /** How the slowest span of each operation stands among all of its kind in the hour before. */
+  async peers(id: string, signal: AbortSignal): Promise<ReplyOf<"tracePeers">> {
+    const outline = await this.outline(id, signal);
+    const slowest = slowestOfOperations(outline);
+    const services = [...new Set(slowest.map(({ service }) => service))];
+    const endMs = Number(BigInt(outline.startNs) / 1_000_000n) + Math.ceil(outline.durationMs) + 1;
+    const startMs = endMs - peersWindowMs;
+    const query = `{ resource.service.name =~ ${JSON.stringify(services.map(escaped).join("|"))} } | quantile_over_time(duration, 0.5, 0.95, 0.99) by (resource.service.name, name, kind)`;
+    const { value, warnings } = await this.#parts.traces.metrics(query, {
+      startMs,
+      endMs,
+      stepMs: peersWindowMs,
+      signal,
+    });
+    const quantiles = new Map<string, number>();
+    for (const { labels, values } of value.type === "matrix" ? value.series : []) {
+      const last = values.at(-1);
+      const place = [labels["resource.service.name"], labels["name"], labels["kind"], labels["p"]];
+      if (last !== undefined) quantiles.set(place.join("\u0000"), last * 1000);
+    }
+    return {
+      operations: slowest.flatMap((operation) => {
+        const at = (p: string) =>
+          quantiles.get([operation.service, operation.name, operation.kind, p].join("\u0000"));
+        const [p50Ms, p95Ms, p99Ms] = [at("0.5"), at("0.95"), at("0.99")];
+        if (p50Ms === undefined || p95Ms === undefined || p99Ms === undefined) return [];
+        const text = standing(operation.durationMs, p50Ms, p95Ms, p99Ms);
+        return [{ ...operation, p50Ms, p95Ms, p99Ms, text }];
+      }),
+      warnings: [...warnings],
+    };
+  }
+
+  /** Rates, errors and durations of every service that answers requests, from its server spans. */
+  async red(range: TraceRange, signal: AbortSignal): Promise<ReplyOf<"traceRed">> {
+    const windowMs = Math.max(1000, range.endMs - range.startMs);
+    const ask = async (query: string) => {
+      const { value } = await this.#parts.traces.metrics(query, {
+        ...range,
+        stepMs: windowMs,
+        signal,
+      });
+      return value.type === "matrix" ? value.series : [];
+    };
+    const by = "by (resource.service.name)";
+    const [calls, errors, durations, graph] = await Promise.all([
+      ask(`{ kind = server } | rate() ${by}`),
+      ask(`{ kind = server && status = error } | rate() ${by}`),
+      ask(`{ kind = server } | quantile_over_time(duration, 0.5, 0.95) ${by}`),
+      this.#parts.topology.graph({ timeMs: range.endMs, windowMs }),
+    ]);
+    const measured = new Set(
+      graph.nodes
+        .filter(({ traffic }) => traffic.requestsPerSecond !== null)
+        .map((node) => node.id),
+    );
+    const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
+    const nameOf = (labels: LabelMap) => labels["resource.service.name"] ?? "";
+    const errorsOf = new Map(errors.map(({ labels, values }) => [nameOf(labels), sum(values)]));
+    const quantile = (service: string, p: string) => {
+      const found = durations.find(
+        ({ labels }) => nameOf(labels) === service && labels["p"] === p,
+      )?.values;
+      const last = found?.at(-1);
+      return last === undefined ? null : last * 1000;
+    };
+    const services = calls.flatMap(({ labels, values }) => {
+      const service = nameOf(labels);
+      const callsPerSecond = sum(values);
+      if (callsPerSecond === 0) return [];
+      const entity = entityOfName(service);
+      return {
+        service,
+        entity,
+        callsPerSecond,
+        errorRatio: (errorsOf.get(service) ?? 0) / callsPerSecond,
+        p50Ms: quantile(service, "0.5"),
+        p95Ms: quantile(service, "0.95"),
+        hasSidecar: entity !== null && measured.has(entity.id),
+      };
+    });
+    services.sort((a, b) => b.callsPerSecond - a.callsPerSecond);
+    return {
+      services,
+      warnings: ["rates are of the spans that arrived: a sampled share of the requests"],
+    };
+  }
+
+  async #search(
+    query: string,
+    range: TraceRange,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<string[]> {
+    const { traces } = await this.#parts.traces.search(query, { ...range, limit, signal });
+    return traces
+      .filter(({ spanCount }) => spanCount <= comparedSpansMax)
+      .map(({ traceId }) => traceId);
+  }
+
+  #fetch(ids: readonly string[], signal: AbortSignal): Promise<Span[][]> {
+    return this.#parts.traces.traces(ids, signal);
+  }
+}
+
+interface SlowestSpan {
+  readonly service: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly row: number;
+  readonly durationMs: number;
+}
+
+/** Of each operation the slowest span; the operations with most time of their own first. */
+function slowestOfOperations(outline: TraceOutline): SlowestSpan[] {
+  const operations = new Map<string, SlowestSpan & { exclusiveMs: number }>();
+  outline.spanIds.forEach((_, row) => {
+    const service = outline.services[outline.service[row] ?? 0]?.name ?? "";
+    const name = outline.names[outline.name[row] ?? 0] ?? "";
+    const kind = outline.kind[row] ?? "unspecified";
+    const durationMs = outline.durationsMs[row] ?? 0;
+    const key = `${service}\u0000${name}\u0000${kind}`;
+    const known = operations.get(key);
+    const exclusiveMs = (known?.exclusiveMs ?? 0) + (outline.exclusiveMs[row] ?? 0);
+    const slower = known && known.durationMs >= durationMs ? known : { row, durationMs };
+    operations.set(key, { ...slower, service, name, kind, exclusiveMs });
+  });
+  return [...operations.values()]
+    .sort((a, b) => b.exclusiveMs - a.exclusiveMs)
+    .slice(0, operationsMax)
+    .map(({ service, name, kind, row, durationMs }) => ({ service, name, kind, row, durationMs }));
+}
+
+function standing(durationMs: number, p50Ms: number, p95Ms: number, p99Ms: number): string {
+  if (durationMs > p99Ms) return "among the slowest 1 % of its kind";
+  if (durationMs > p95Ms) return "among the slowest 5 % of its kind";
+  return durationMs > p50Ms ? "slower than half of its kind" : "not slower than half of its kind";
+}
+
+const escaped = (text: string) => text.replaceAll(/[\\^$.|?*+()[\]{}]/g, "\\$&");
+
+/** Sidecars name their service "name.namespace". */
+function entityOfName(service: string): EntityRef | null {
+  const dot = service.lastIndexOf(".");
+  if (dot <= 0) return null;
+  const [name, namespace] = [service.slice(0, dot), service.slice(dot + 1)];
+  return { kind: "service", id: `${namespace}/${name}`, name, namespace };
+}
