@@ -11,6 +11,7 @@ const dist = path.join(root, "dist");
 const entries: Record<string, string> = {
   skopos: "apps/cli/src/main.ts",
   "telemetry-thread": "apps/server/src/threads/telemetry-thread.ts",
+  "intake-thread": "apps/server/src/threads/intake-thread.ts",
   "query-thread": "apps/server/src/threads/query-thread.ts",
   "carrier-thread": "apps/server/src/threads/carrier-thread.ts",
   "clickhouse-process": "apps/server/src/threads/clickhouse-process.ts",

@@ -77,6 +77,17 @@ const schema = z.strictObject({
       quietTime: duration.default(60_000),
     })
     .prefault({}),
+  ingest: z
+    .strictObject({
+      /** Per service; absent: as much as comes. */
+      limits: z
+        .strictObject({
+          spansPerSecond: z.number().positive().optional(),
+          linesPerSecond: z.number().positive().optional(),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
   /** The control address of a practice mesh. */
   practice: z.strictObject({ url: z.url() }).optional(),
 });

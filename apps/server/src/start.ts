@@ -23,6 +23,7 @@ import { type Logger, pino } from "pino";
 import { hostOf, isLoopback, portOf, type ServerConfig } from "./config.ts";
 import { createPractice } from "./faces/practice.ts";
 import { bindPrometheus } from "./faces/prometheus.ts";
+import { PushDoor } from "./faces/push-door.ts";
 import { bindPush } from "./faces/push.ts";
 import { bindSelf } from "./faces/self.ts";
 import { createHandlers } from "./faces/skopos.ts";
@@ -38,6 +39,8 @@ import { StatusBoard } from "./status.ts";
 import { Carrier } from "./threads/carrier.ts";
 import { createEngines } from "./threads/engines.ts";
 import { entryOf, resourceDir } from "./threads/entries.ts";
+import type { IntakeSettings } from "./threads/intake-calls.ts";
+import { Intake } from "./threads/intake.ts";
 import { QueryPool } from "./threads/query-pool.ts";
 import { startTelemetryThread, type TelemetryThread } from "./threads/telemetry.ts";
 
@@ -146,6 +149,8 @@ async function startParts(
   };
   const target = kubeTargetOf(config.kubernetes);
   const telemetry = await startTelemetry(ground, target);
+  const intake = new Intake(intakeSettings(config), telemetry.caller, log);
+  teardown.add("intake thread", () => intake.stop());
   const { carrier, pool } = await startStores(ground, telemetry);
   const engines = createEngines(pool, config.query.timeout);
   const api = createKubeApi(target);
@@ -171,7 +176,7 @@ async function startParts(
     ...engines,
     telemetry: telemetry.caller,
     practice: createPractice(config.practice?.url),
-    status: () => ground.status.read(telemetry.caller, carrier.progress, cluster.status()),
+    status: () => ground.status.read(telemetry.caller, intake, carrier.progress, cluster.status()),
     clusterName: config.cluster,
     practiceAttached: config.practice !== undefined,
     nowMs,
@@ -179,8 +184,9 @@ async function startParts(
   bindApi(app, guard, handlers);
   const timeoutMs = config.query.timeout;
   bindPrometheus(app, { guard, pool, telemetry: telemetry.caller, nowMs, timeoutMs, version });
-  bindSelf(app, { telemetry: telemetry.caller, pool, version });
-  await bindPush(app, guard, telemetry.caller);
+  bindSelf(app, { telemetry: telemetry.caller, intake, pool, version });
+  const door = new PushDoor(telemetry.caller, intake);
+  await bindPush(app, (request) => guard.requireIngest(request), door);
   events.bind(app, guard);
   await servePage(app, resourceDir("web"));
   teardown.add("HTTP", () => app.close());
@@ -193,6 +199,10 @@ async function startParts(
     signInUrl: `${url}/#signin=${sessions.issueCode("you", "admin")}`,
     stop: () => teardown.run(),
   };
+}
+
+function intakeSettings({ ingest }: ServerConfig): IntakeSettings {
+  return ingest.limits;
 }
 
 /** Comes first: rules are evaluated and pages sent while everything else is still starting. */

@@ -4,6 +4,8 @@ import type { KindStatus } from "@skopos/mesh";
 import { type Clock, messageOf } from "@skopos/model";
 import type { CarrierProgress } from "@skopos/store";
 import type { RpcCaller } from "./threads/rpc.ts";
+import type { IntakeStats } from "./threads/intake-calls.ts";
+import type { Intake } from "./threads/intake.ts";
 import type { TelemetryCalls, TelemetryStats } from "./threads/telemetry-calls.ts";
 
 type Part = Status["parts"][number];
@@ -15,12 +17,27 @@ function reasonsOf(lost: readonly KindStatus[]): string {
   return [...kinds].map(([reason, names]) => `${reason} (${names.join(", ")})`).join("; ");
 }
 
+/** What comes in, since the start. */
+interface Counters {
+  readonly samples: number;
+  readonly spans: number;
+  readonly lines: number;
+}
+
+function turnedAway(signals: IntakeStats | undefined): string {
+  if (!signals) return "";
+  const { spansRejected, linesRejected } = signals;
+  return spansRejected + linesRejected === 0
+    ? "nothing was refused"
+    : `${spansRejected} spans and ${linesRejected} lines were refused`;
+}
+
 export class StatusBoard {
   readonly #version: string;
   readonly #clock: Clock;
   readonly #startedAt: number;
   readonly #parts = new Map<string, Part>();
-  #last: { atMs: number; stats: TelemetryStats } | undefined;
+  #last: { atMs: number; stats: Counters } | undefined;
 
   constructor(version: string, clock: Clock) {
     this.#version = version;
@@ -34,10 +51,13 @@ export class StatusBoard {
 
   async read(
     telemetry: RpcCaller<TelemetryCalls>,
+    intake: Intake,
     carried: CarrierProgress | undefined,
     kinds: readonly KindStatus[],
   ): Promise<Status> {
     const stats = await this.#stats(telemetry);
+    const signals = await intake.stats();
+    this.set("Intake", signals ? "ok" : "starting", turnedAway(signals));
     const behind = carried
       ? `${Math.round(carried.behindBytes / 1024)} KiB behind`
       : "nothing carried yet";
@@ -51,26 +71,27 @@ export class StatusBoard {
       now: nowMs,
       ready: stats !== undefined,
       parts: [...this.#parts.values()],
-      ingest: stats ? this.#rates(stats, nowMs) : null,
+      ingest: stats && signals ? this.#rates(stats, signals, nowMs) : null,
       warnings: [...(stats?.warnings ?? [])],
     };
   }
 
   /** Counters as rates since an earlier reading, at least ten seconds apart once there were two. */
-  #rates(stats: TelemetryStats, nowMs: number): Status["ingest"] {
+  #rates(stats: TelemetryStats, { spans, lines }: IntakeStats, nowMs: number): Status["ingest"] {
     const before = this.#last ?? {
       atMs: this.#startedAt,
-      stats: { samplesTotal: 0, spansTotal: 0, logLinesTotal: 0 },
+      stats: { samples: 0, spans: 0, lines: 0 },
     };
+    const now: Counters = { samples: stats.samplesTotal, spans, lines };
     const seconds = Math.max(1, (nowMs - before.atMs) / 1000);
-    const rate = (counter: "samplesTotal" | "spansTotal" | "logLinesTotal") =>
-      Math.max(0, stats[counter] - before.stats[counter]) / seconds;
-    if (!this.#last || seconds > 10) this.#last = { atMs: nowMs, stats };
+    const rate = (counter: keyof Counters) =>
+      Math.max(0, now[counter] - before.stats[counter]) / seconds;
+    if (!this.#last || seconds > 10) this.#last = { atMs: nowMs, stats: now };
     return {
       seriesActive: stats.seriesActive,
-      samplesPerSecond: rate("samplesTotal"),
-      spansPerSecond: rate("spansTotal"),
-      logLinesPerSecond: rate("logLinesTotal"),
+      samplesPerSecond: rate("samples"),
+      spansPerSecond: rate("spans"),
+      logLinesPerSecond: rate("lines"),
       targetsUp: stats.targetsUp,
       targetsDown: stats.targetsDown,
     };

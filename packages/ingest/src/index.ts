@@ -7,9 +7,18 @@ export {
   PageLayout,
 } from "./exposition/page.ts";
 export { parseExposition, type ParseOptions } from "./exposition/parse.ts";
-export { decodeLokiPush, type LogLimits } from "./loki/push.ts";
+export {
+  type IntakeCounts,
+  type IntakeOutcome,
+  type LimitManner,
+  SignalIntake,
+} from "./intake/signal-intake.ts";
+export { decodeLokiPush } from "./loki/push.ts";
+export { encodeExportResponse, encodeRpcStatus } from "./otlp/export-response.ts";
+export type { DecodedLogs } from "./otlp/log-draft.ts";
+export { decodeOtlpLogs } from "./otlp/logs.ts";
 export type { DecodedTraces } from "./otlp/span-draft.ts";
-export { decodeOtlpTraces, encodeTracesResponse } from "./otlp/traces.ts";
+export { decodeOtlpTraces } from "./otlp/traces.ts";
 export {
   decodeRemoteWrite,
   type RemoteWriteOutcome,
@@ -21,3 +30,4 @@ export type { TargetStatus } from "./scrape/loop.ts";
 export { type DroppedTarget, type PoolOptions, ScrapePool } from "./scrape/pool.ts";
 export type { TargetGroup } from "./scrape/target.ts";
 export { type Scraper, type ScraperOptions, startScraper } from "./scrape/scraper.ts";
+export { decodeZipkinSpans } from "./zipkin/spans.ts";

@@ -1,28 +1,32 @@
-/** Telemetry pushed to us, at the paths that its senders use. Bodies go to the telemetry thread as they are. */
-import type { FastifyInstance, FastifyRequest } from "fastify";
-import { SkoposError } from "@skopos/model";
+/** Telemetry pushed to us, at the paths that its senders use. Bodies go to the thread that decodes them as they are. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { encodeRpcStatus } from "@skopos/ingest";
 import { pushBytesMax } from "../http/app.ts";
-import type { Guard } from "../http/guard.ts";
 import { refusalOf } from "../http/problems.ts";
-import type { PushKind, TelemetryCalls } from "../threads/telemetry-calls.ts";
-import type { RpcCaller } from "../threads/rpc.ts";
+import { grpcCodeOf } from "./grpc-status.ts";
+import type { PushDoor, PushKind } from "./push-door.ts";
 
-const paths: Readonly<Record<string, PushKind>> = {
-  "/v1/traces": "otlp-traces",
-  "/v1/logs": "otlp-logs",
-  "/loki/api/v1/push": "loki",
-  "/api/v1/write": "remote-write",
-};
+/** Paths by what their senders call them. */
+const pathGroups = {
+  otlp: {
+    "/v1/traces": "otlp-traces",
+    "/v1/logs": "otlp-logs",
+    "/v1/metrics": "otlp-metrics",
+    "/otlp/v1/logs": "otlp-logs",
+  },
+  zipkin: { "/api/v2/spans": "zipkin", "/zipkin/api/v2/spans": "zipkin" },
+  loki: { "/loki/api/v1/push": "loki" },
+  "remote-write": { "/api/v1/write": "remote-write" },
+} as const satisfies Record<string, Readonly<Record<string, PushKind>>>;
+export type PathGroup = keyof typeof pathGroups;
 
-/** Bytes of pushes that are being worked on; above it senders are asked to come back. */
-const inFlightBytesMax = 256 * 2 ** 20;
-
+/** Binds the paths of the groups. `mayPush` throws for senders that may not. */
 export async function bindPush(
   app: FastifyInstance,
-  guard: Guard,
-  telemetry: RpcCaller<TelemetryCalls>,
+  mayPush: (request: FastifyRequest) => void,
+  door: PushDoor,
+  groups: readonly PathGroup[] = ["otlp", "zipkin", "loki", "remote-write"],
 ): Promise<void> {
-  let inFlightBytes = 0;
   await app.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser(
@@ -30,19 +34,18 @@ export async function bindPush(
       { parseAs: "buffer", bodyLimit: pushBytesMax },
       (_request, body, parsed) => parsed(null, body),
     );
-    for (const [path, kind] of Object.entries(paths)) {
+    const paths = groups.flatMap((group): [string, PushKind][] =>
+      Object.entries(pathGroups[group]),
+    );
+    for (const [path, kind] of paths) {
       scope.post(
         path,
-        { bodyLimit: pushBytesMax, onRequest: async (request) => guard.requireIngest(request) },
+        { bodyLimit: pushBytesMax, onRequest: async (request) => mayPush(request) },
         async (request, reply) => {
-          const body = bodyOf(request);
-          if (inFlightBytes + body.byteLength > inFlightBytesMax)
-            throw new SkoposError("overloaded", "too much telemetry is waiting to be written");
-          inFlightBytes += body.byteLength;
           try {
-            const answer = await telemetry.call("push", {
+            const answer = await door.push({
               kind,
-              body,
+              body: bodyOf(request),
               contentType: request.headers["content-type"],
               contentEncoding: request.headers["content-encoding"],
             });
@@ -50,18 +53,25 @@ export async function bindPush(
             if (answer.contentType) reply.type(answer.contentType);
             return reply.send(answer.body);
           } catch (error) {
-            // Senders read text, not our JSON.
-            const { status, body: problem } = refusalOf(error);
-            if (status === 429 || status === 503) reply.header("retry-after", "1");
-            return reply.status(status).type("text/plain").send(problem.error.message);
-          } finally {
-            inFlightBytes -= body.byteLength;
+            return refuse(kind, error, request, reply);
           }
         },
       );
     }
     done();
   });
+}
+
+/** Senders read text, not our JSON; those of OTLP a Status. */
+function refuse(kind: PushKind, error: unknown, request: FastifyRequest, reply: FastifyReply) {
+  const { status, body: problem } = refusalOf(error);
+  const { message } = problem.error;
+  reply.status(status);
+  if (status === 429 || status === 503) reply.header("retry-after", "1");
+  if (!kind.startsWith("otlp-")) return reply.type("text/plain").send(message);
+  const code = grpcCodeOf(problem.error.code);
+  const answer = encodeRpcStatus({ code, message }, request.headers["content-type"]);
+  return reply.type(answer.contentType).send(answer.body);
 }
 
 function bodyOf(request: FastifyRequest): Uint8Array {

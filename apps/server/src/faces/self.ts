@@ -2,11 +2,14 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { FastifyInstance } from "fastify";
 import type { QueryPool } from "../threads/query-pool.ts";
+import type { IntakeStats } from "../threads/intake-calls.ts";
+import type { Intake } from "../threads/intake.ts";
 import type { RpcCaller } from "../threads/rpc.ts";
 import type { TelemetryCalls, TelemetryStats } from "../threads/telemetry-calls.ts";
 
 export interface SelfParts {
   readonly telemetry: RpcCaller<TelemetryCalls>;
+  readonly intake: Intake;
   readonly pool: QueryPool;
   readonly version: string;
 }
@@ -21,22 +24,59 @@ export function bindSelf(app: FastifyInstance, parts: SelfParts): void {
   });
   app.get("/metrics", async (_request, reply) => {
     const stats = await parts.telemetry.call("stats", null);
+    const signals = await parts.intake.stats();
     return reply
       .type("text/plain; version=0.0.4; charset=utf-8")
-      .send(exposition(parts, stats, delay.percentile(99) / 1e9));
+      .send(exposition(parts, stats, signals, delay.percentile(99) / 1e9));
   });
 }
 
-function exposition(parts: SelfParts, stats: TelemetryStats, loopDelaySeconds: number): string {
+type Row = [name: string, type: "counter" | "gauge", help: string, value: number, labels?: string];
+
+function signalRows(signals: IntakeStats): Row[] {
+  return [
+    [
+      "skopos_spans_received_total",
+      "counter",
+      "Spans acknowledged since the start.",
+      signals.spans,
+    ],
+    [
+      "skopos_log_lines_received_total",
+      "counter",
+      "Log lines acknowledged since the start.",
+      signals.lines,
+    ],
+    [
+      "skopos_spans_rejected_total",
+      "counter",
+      "Spans that were refused, and reported as such to their senders.",
+      signals.spansRejected,
+    ],
+    [
+      "skopos_log_lines_rejected_total",
+      "counter",
+      "Log lines that were refused, and reported as such to their senders.",
+      signals.linesRejected,
+    ],
+    [
+      "skopos_ingest_values_cut_total",
+      "counter",
+      "Attributes, events and texts that were cut to their limits.",
+      signals.cut,
+    ],
+  ];
+}
+
+function exposition(
+  parts: SelfParts,
+  stats: TelemetryStats,
+  signals: IntakeStats | undefined,
+  loopDelaySeconds: number,
+): string {
   const { rss } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
-  const rows: [
-    name: string,
-    type: "counter" | "gauge",
-    help: string,
-    value: number,
-    labels?: string,
-  ][] = [
+  const rows: Row[] = [
     ["skopos_build_info", "gauge", "The running version.", 1, `{version="${parts.version}"}`],
     ["skopos_head_series", "gauge", "Series in the metrics head.", stats.seriesActive],
     [
@@ -45,18 +85,7 @@ function exposition(parts: SelfParts, stats: TelemetryStats, loopDelaySeconds: n
       "Samples appended since the start.",
       stats.samplesTotal,
     ],
-    [
-      "skopos_spans_received_total",
-      "counter",
-      "Spans acknowledged since the start.",
-      stats.spansTotal,
-    ],
-    [
-      "skopos_log_lines_received_total",
-      "counter",
-      "Log lines acknowledged since the start.",
-      stats.logLinesTotal,
-    ],
+    ...(signals ? signalRows(signals) : []),
     ["skopos_targets_up", "gauge", "Scrape targets that answered last time.", stats.targetsUp],
     ["skopos_targets_down", "gauge", "Scrape targets that did not.", stats.targetsDown],
     [

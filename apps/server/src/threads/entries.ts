@@ -6,6 +6,7 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 
 export type EntryName =
   | "telemetry-thread"
+  | "intake-thread"
   | "query-thread"
   | "carrier-thread"
   | "clickhouse-process";

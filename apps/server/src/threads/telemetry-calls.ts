@@ -1,4 +1,5 @@
 /** What the main thread asks of the telemetry thread, and what it hears from it. Everything is structured-cloneable. */
+import type { MessagePort } from "node:worker_threads";
 import type { AlertInstance } from "@skopos/api";
 import type { KubeCredentials } from "@skopos/mesh";
 
@@ -16,11 +17,12 @@ export interface TelemetryThreadData {
   readonly externalUrl: string;
 }
 
-export type PushKind = "otlp-traces" | "otlp-logs" | "loki" | "remote-write";
+/** Pushes that the telemetry thread decodes itself; those of spans and lines go to the intake thread. */
+export type MetricKind = "otlp-metrics" | "remote-write";
 
-/** A telemetry push as it came over HTTP. `body` is transferred. */
-export interface Push {
-  readonly kind: PushKind;
+/** A telemetry push as it came over HTTP or gRPC. */
+export interface Push<Kind extends string> {
+  readonly kind: Kind;
   readonly body: Uint8Array;
   readonly contentType: string | undefined;
   readonly contentEncoding: string | undefined;
@@ -35,8 +37,6 @@ export interface PushAnswer {
 export interface TelemetryStats {
   readonly seriesActive: number;
   readonly samplesTotal: number;
-  readonly spansTotal: number;
-  readonly logLinesTotal: number;
   readonly targetsUp: number;
   readonly targetsDown: number;
   readonly restoredSamples: number;
@@ -83,7 +83,9 @@ export interface RuleGroupState {
 
 export type TelemetryCalls = {
   /** Resolves once the push is acknowledged on disk. */
-  push(push: Push): Promise<PushAnswer>;
+  push(push: Push<MetricKind>): Promise<PushAnswer>;
+  /** Lets the other end of the port, which is transferred, write frames into the journal. */
+  attachJournal(argument: { port: MessagePort }): Promise<void>;
   stats(argument: null): Promise<TelemetryStats>;
   targets(argument: null): Promise<readonly TargetStatus[]>;
   alerts(argument: null): Promise<readonly AlertInstance[]>;

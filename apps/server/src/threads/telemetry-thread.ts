@@ -3,14 +3,15 @@
  * needs neither ClickHouse nor the web, and answers no query of people.
  */
 import path from "node:path";
-import { parentPort, workerData } from "node:worker_threads";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { parseScrapeConfig, type Scraper, startScraper } from "@skopos/ingest";
 import { invariant, messageOf, SkoposError, systemClock } from "@skopos/model";
 import { createMetricEngine } from "@skopos/promql";
-import { Journal, JournalReader, LogStore, MetricStore, TraceStore } from "@skopos/store";
+import { Journal, JournalReader, MetricStore } from "@skopos/store";
 import { startAlerting } from "./alerting.ts";
 import { portLog } from "./port-log.ts";
 import { acceptPush } from "./pushes.ts";
+import { serveJournal } from "./remote-journal.ts";
 import { serveCalls } from "./rpc.ts";
 import type {
   TargetStatus,
@@ -49,8 +50,6 @@ async function start(): Promise<void> {
   });
   await journalReader.close();
   for (const warning of metrics.restored.warnings) log.warn({}, warning);
-  const spans = new TraceStore(journal);
-  const logs = new LogStore(journal);
   const engine = createMetricEngine({ reader: metrics.reader(), clock });
   const alerting = startAlerting(data, {
     engine,
@@ -62,7 +61,8 @@ async function start(): Promise<void> {
   for (const setting of config.ignored)
     log.warn({ setting }, "this setting of the scrape configuration has no effect");
   const scraper = startScraper({ config, sink: metrics, clock, kubernetes: data.kubernetes });
-  const counts = { spans: 0, logLines: 0 };
+  /** Other threads' ways to the journal. */
+  const writers = new Set<MessagePort>();
   /** What the carrier still needs; unknown until it said so once. */
   let carriedThrough = 0;
 
@@ -86,8 +86,13 @@ async function start(): Promise<void> {
   checkpointLater();
 
   const send = serveCalls<TelemetryCalls>(port, {
-    push: (push) => acceptPush(push, { samples: metrics, spans, logs }, counts),
-    stats: () => statsOf(metrics, scraper, counts, alerting.warnings()),
+    push: (push) => acceptPush(push, metrics),
+    attachJournal: ({ port: writer }) => {
+      writers.add(writer);
+      writer.on("close", () => writers.delete(writer));
+      serveJournal(writer, journal);
+    },
+    stats: () => statsOf(metrics, scraper, alerting.warnings()),
     targets: () =>
       scraper.pool.targets().map(({ lastScrapeMs, durationMs, ...rest }): TargetStatus => ({
         ...rest,
@@ -109,6 +114,7 @@ async function start(): Promise<void> {
     },
     close: async () => {
       cancelCheckpoint();
+      for (const writer of writers) writer.close();
       await scraper.stop();
       await alerting.stop();
       await checkpoint();
@@ -123,7 +129,6 @@ async function start(): Promise<void> {
 function statsOf(
   metrics: MetricStore,
   scraper: Scraper,
-  counts: { spans: number; logLines: number },
   warnings: readonly string[],
 ): TelemetryStats {
   const { series, samplesAppended } = metrics.stats();
@@ -131,8 +136,6 @@ function statsOf(
   return {
     seriesActive: series,
     samplesTotal: samplesAppended,
-    spansTotal: counts.spans,
-    logLinesTotal: counts.logLines,
     targetsUp: targets.filter(({ health }) => health === "up").length,
     targetsDown: targets.filter(({ health }) => health === "down").length,
     restoredSamples: metrics.restored.snapshotSamples + metrics.restored.replayedSamples,

@@ -33,18 +33,28 @@ const json = (values: unknown, stream: unknown = { app: "cart", level: "info" })
 
 describe("a push", () => {
   it.each([undefined, "snappy", "Snappy"])("in protobuf, Content-Encoding %s", (encoding) => {
-    expect(decodeLokiPush(compress(push), "application/x-protobuf", encoding)).toEqual(expected);
+    expect(decodeLokiPush(compress(push), "application/x-protobuf", encoding).records).toEqual(
+      expected,
+    );
   });
 
   it("in JSON, plain or gzipped", () => {
     const body = json([["1767225600000000005", "hello", { trace_id: "abc" }]]);
-    expect(decodeLokiPush(body, "application/json", undefined)).toEqual(expected);
-    expect(decodeLokiPush(gzipSync(body), "application/json", "gzip")).toEqual(expected);
+    expect(decodeLokiPush(body, "application/json", undefined).records).toEqual(expected);
+    expect(decodeLokiPush(gzipSync(body), "application/json", "gzip").records).toEqual(expected);
   });
 
-  it("has long lines cut", () => {
-    const body = json([["1767225600000000005", "x".repeat(300_000)]]);
-    expect(decodeLokiPush(body, "application/json", undefined)[0]?.line).toHaveLength(262_144);
+  it("has lines that are too long rejected, as Loki words it, and keeps the others", () => {
+    const body = json([
+      ["1767225600000000005", "x".repeat(300_000)],
+      ["1767225600000000006", "short"],
+    ]);
+    const { records, rejected, error } = decodeLokiPush(body, "application/json", undefined);
+    expect(records.map(({ line }) => line)).toEqual(["short"]);
+    expect(rejected).toBe(1);
+    expect(error).toBe(
+      `Max entry size '262144' bytes exceeded for stream '{app="cart", level="info"}' while adding an entry with length '300000' bytes`,
+    );
   });
 });
 

@@ -4,37 +4,24 @@
  */
 import type { LabelMap, LogRecord } from "@skopos/model";
 import { IngestError } from "../errors.ts";
-import { bodyMaxDefault, inflateBody, mediaTypeOf } from "../wire/body.ts";
+import { logLimits, type LogLimits } from "../log-limits.ts";
+import type { DecodedLogs } from "../otlp/log-draft.ts";
+import { inflateBody, mediaTypeOf } from "../wire/body.ts";
 import { asList, asObject, asText, badJson, parseJson } from "../wire/json.ts";
 import { ProtobufReader } from "../wire/protobuf.ts";
 import { inflateSnappy } from "../wire/snappy.ts";
 import { parseStreamLabels } from "./labels.ts";
 
-export interface LogLimits {
-  /** Bytes after inflating. */
-  readonly bodyMax: number;
-  /** Longer lines are cut. */
-  readonly lineChars: number;
-  readonly labels: number;
-  readonly metadata: number;
-  readonly valueChars: number;
-}
-
-const logLimits: LogLimits = {
-  bodyMax: bodyMaxDefault,
-  lineChars: 256 * 1024,
-  labels: 30,
-  metadata: 128,
-  valueChars: 8192,
-};
-
-/** Throws "bad-protobuf", "bad-json", "bad-snappy", "bad-gzip", "bad-labels", "too-large", "unsupported-media-type". */
+/**
+ * Lines that are too long are rejected and the others stand, as Loki has it.
+ * Throws "bad-protobuf", "bad-json", "bad-snappy", "bad-gzip", "bad-labels", "too-large", "unsupported-media-type".
+ */
 export function decodeLokiPush(
   body: Uint8Array,
   contentType: string | undefined,
   contentEncoding: string | undefined,
   limits: LogLimits = logLimits,
-): LogRecord[] {
+): DecodedLogs {
   const builder = new RecordBuilder(limits);
   if (mediaTypeOf(contentType, "protobuf") === "json") {
     const bytes = inflateBody(body, contentEncoding, limits.bodyMax);
@@ -46,12 +33,15 @@ export function decodeLokiPush(
     const bytes = inflateSnappy(inflateBody(body, wrapped, limits.bodyMax), limits.bodyMax);
     readPush(new ProtobufReader(bytes, "PushRequest"), builder);
   }
-  return builder.records;
+  return builder.result();
 }
 
 class RecordBuilder {
-  readonly records: LogRecord[] = [];
+  readonly #records: LogRecord[] = [];
   readonly #limits: LogLimits;
+  #rejected = 0;
+  #error: string | undefined;
+  #cuts = 0;
 
   constructor(limits: LogLimits) {
     this.#limits = limits;
@@ -71,22 +61,45 @@ class RecordBuilder {
 
   metadata(pairs: Map<string, string>): LabelMap {
     const { metadata } = this.#limits;
+    if (pairs.size > metadata) this.#cuts++;
     return this.#cut(Object.fromEntries([...pairs].slice(0, metadata)));
   }
 
   line(timeNs: bigint, labels: LabelMap, metadata: LabelMap, line: string): void {
-    const text =
-      line.length > this.#limits.lineChars ? line.slice(0, this.#limits.lineChars) : line;
-    this.records.push({ timeNs, labels, metadata, line: text });
+    const { lineChars, records } = this.#limits;
+    if (line.length > lineChars) {
+      this.#rejected++;
+      this.#error ??= `Max entry size '${lineChars}' bytes exceeded for stream '${textOf(labels)}' while adding an entry with length '${line.length}' bytes`;
+      return;
+    }
+    if (this.#records.length >= records)
+      throw new IngestError(
+        "too-large",
+        `more than ${records} lines in one push: send fewer at a time`,
+      );
+    this.#records.push({ timeNs, labels, metadata, line });
+  }
+
+  result(): DecodedLogs {
+    const counts = { records: this.#records, rejected: this.#rejected, cut: this.#cuts };
+    return this.#error === undefined ? counts : { ...counts, error: this.#error };
   }
 
   #cut(labels: Record<string, string>): LabelMap {
     const { valueChars } = this.#limits;
     if (Object.values(labels).every((value) => value.length <= valueChars)) return labels;
+    this.#cuts++;
     return Object.fromEntries(
       Object.entries(labels).map(([name, value]) => [name, value.slice(0, valueChars)]),
     );
   }
+}
+
+/** A stream as Loki writes it in messages. */
+function textOf(labels: LabelMap): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+  const text = `{${pairs.join(", ")}}`;
+  return text.length > 300 ? `${text.slice(0, 300)}…` : text;
 }
 
 const none: LabelMap = {};
@@ -128,28 +141,31 @@ function readPush(reader: ProtobufReader, builder: RecordBuilder): void {
 
 function readStream(reader: ProtobufReader, builder: RecordBuilder): void {
   let text = "";
-  const entries: ProtobufReader[] = [];
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) text = reader.text();
-    else if (field === 2) entries.push(reader.message("EntryAdapter"));
     else reader.skip();
   }
   const labels = builder.stream(parseStreamLabels(text), "PushRequest.streams");
-  for (const entry of entries) readEntry(entry, labels, builder);
+  reader.rewind();
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    if (field === 2) readEntry(reader.message("EntryAdapter"), labels, builder);
+    else reader.skip();
+  }
 }
 
 function readEntry(reader: ProtobufReader, labels: LabelMap, builder: RecordBuilder): void {
   let timeNs = 0n;
   let line = "";
-  const pairs = new Map<string, string>();
+  let pairs: Map<string, string> | undefined;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) timeNs = readTimestamp(reader.message("Timestamp"));
     else if (field === 2) line = reader.text();
-    else if (field === 3) readPair(reader.message("LabelPairAdapter"), pairs);
+    else if (field === 3)
+      readPair(reader.message("LabelPairAdapter"), (pairs ??= new Map<string, string>()));
     else reader.skip();
   }
   if (timeNs <= 0n) throw new IngestError("bad-protobuf", "PushRequest: an entry has no timestamp");
-  builder.line(timeNs, labels, pairs.size === 0 ? none : builder.metadata(pairs), line);
+  builder.line(timeNs, labels, pairs ? builder.metadata(pairs) : none, line);
 }
 
 function readTimestamp(reader: ProtobufReader): bigint {

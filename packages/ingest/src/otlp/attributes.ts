@@ -70,7 +70,7 @@ export function readKeyValue(
 }
 
 /** Reads an AnyValue. Undefined when it is empty. Maps become JSON text, bytes base64. */
-function readAnyValue(
+export function readAnyValue(
   reader: ProtobufReader,
   cutter: AttributeCutter,
   depth: number,
@@ -154,7 +154,7 @@ export function attributesFromJson(
   return toAttributes(pairs);
 }
 
-function anyValueFromJson(
+export function anyValueFromJson(
   value: unknown,
   cutter: AttributeCutter,
   path: string,

@@ -1,5 +1,6 @@
 /** A span while it is read, the judgement whether it is one, and the collection of those that are. */
 import type { Attributes, Span, SpanEvent, SpanLink } from "@skopos/model";
+import { IngestError } from "../errors.ts";
 import { AttributeCutter } from "./attributes.ts";
 
 export interface DecodedTraces {
@@ -11,6 +12,8 @@ export interface DecodedTraces {
   readonly cut: number;
 }
 
+/** Spans of one request. */
+const spansMax = 250_000;
 export const eventsMax = 256;
 export const linksMax = 128;
 const kinds = ["unspecified", "internal", "server", "client", "producer", "consumer"] as const;
@@ -33,6 +36,10 @@ export interface SpanDraft {
   attributes: Attributes;
   events: SpanEvent[];
   links: SpanLink[];
+  /** Lost on the way or cut here; told on the span, by the names that OpenTelemetry gives them. */
+  droppedAttributes: number;
+  droppedEvents: number;
+  droppedLinks: number;
 }
 
 export interface Scope {
@@ -55,6 +62,9 @@ export function emptyDraft(): SpanDraft {
     attributes: noAttributes,
     events: [],
     links: [],
+    droppedAttributes: 0,
+    droppedEvents: 0,
+    droppedLinks: 0,
   };
 }
 
@@ -63,6 +73,7 @@ export class SpanCollector {
   readonly #spans: Span[] = [];
   #rejected = 0;
   #error: string | undefined;
+  #dropped = 0;
 
   add(draft: SpanDraft, scope: Scope): void {
     const reason = fault(draft);
@@ -71,7 +82,13 @@ export class SpanCollector {
       this.#error ??= reason;
       return;
     }
+    if (this.#spans.length >= spansMax)
+      throw new IngestError(
+        "too-large",
+        `more than ${spansMax} spans in one request: send fewer at a time`,
+      );
     const service = scope.resource["service.name"];
+    this.#dropped += draft.droppedEvents + draft.droppedLinks;
     this.#spans.push({
       traceId: draft.traceId,
       spanId: draft.spanId,
@@ -84,7 +101,7 @@ export class SpanCollector {
       durationNs: draft.endNs > draft.startNs ? Number(draft.endNs - draft.startNs) : 0,
       status: statuses[draft.status] ?? "unset",
       statusMessage: this.cutter.text(draft.statusMessage),
-      attributes: draft.attributes,
+      attributes: withDropped(draft),
       resource: scope.resource,
       scopeName: scope.scopeName,
       scopeVersion: scope.scopeVersion,
@@ -94,9 +111,21 @@ export class SpanCollector {
   }
 
   result(): DecodedTraces {
-    const counts = { spans: this.#spans, rejected: this.#rejected, cut: this.cutter.cut };
+    const cut = this.cutter.cut + this.#dropped;
+    const counts = { spans: this.#spans, rejected: this.#rejected, cut };
     return this.#error === undefined ? counts : { ...counts, error: this.#error };
   }
+}
+
+function withDropped(draft: SpanDraft): Attributes {
+  const { attributes, droppedAttributes, droppedEvents, droppedLinks } = draft;
+  if (droppedAttributes + droppedEvents + droppedLinks === 0) return attributes;
+  return {
+    ...attributes,
+    ...(droppedAttributes > 0 ? { "otel.dropped_attributes_count": droppedAttributes } : {}),
+    ...(droppedEvents > 0 ? { "otel.dropped_events_count": droppedEvents } : {}),
+    ...(droppedLinks > 0 ? { "otel.dropped_links_count": droppedLinks } : {}),
+  };
 }
 
 function fault(draft: SpanDraft): string | undefined {

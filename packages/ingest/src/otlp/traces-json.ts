@@ -43,11 +43,12 @@ export function spansFromJson(body: Uint8Array, collector: SpanCollector): void 
 function draftFromJson(value: unknown, cutter: AttributeCutter, path: string): SpanDraft {
   const span = asObject(value, path);
   const status = asObject(span["status"] ?? {}, `${path}.status`);
-  return {
+  const { cut } = cutter;
+  const draft: SpanDraft = {
     ...emptyDraft(),
-    traceId: asText(span["traceId"], `${path}.traceId`).toLowerCase(),
-    spanId: asText(span["spanId"], `${path}.spanId`).toLowerCase(),
-    parentSpanId: asText(span["parentSpanId"], `${path}.parentSpanId`).toLowerCase(),
+    traceId: idFromJson(span["traceId"], 16, `${path}.traceId`),
+    spanId: idFromJson(span["spanId"], 8, `${path}.spanId`),
+    parentSpanId: idFromJson(span["parentSpanId"], 8, `${path}.parentSpanId`),
     name: asText(span["name"], `${path}.name`),
     kind: enumNumber(span["kind"], spanKinds, `${path}.kind`),
     startNs: asInt64(span["startTimeUnixNano"], `${path}.startTimeUnixNano`),
@@ -58,6 +59,28 @@ function draftFromJson(value: unknown, cutter: AttributeCutter, path: string): S
     events: eventsFromJson(span["events"], cutter, `${path}.events`),
     links: linksFromJson(span["links"], cutter, `${path}.links`),
   };
+  draft.droppedAttributes = cutter.cut - cut + count(span["droppedAttributesCount"]);
+  draft.droppedEvents = count(span["droppedEventsCount"]) + beyond(span["events"], eventsMax);
+  draft.droppedLinks = count(span["droppedLinksCount"]) + beyond(span["links"], linksMax);
+  return draft;
+}
+
+function count(value: unknown): number {
+  return typeof value === "number" && value > 0 ? Math.trunc(value) : 0;
+}
+
+function beyond(list: unknown, max: number): number {
+  return Array.isArray(list) ? Math.max(0, list.length - max) : 0;
+}
+
+/** An id of `bytes` bytes: hex as OTLP/JSON wants it, or base64 as protobuf's own JSON mapping writes bytes. */
+export function idFromJson(value: unknown, bytes: number, path: string): string {
+  const text = asText(value, path);
+  if (text.length !== bytes * 2 && /^[A-Za-z0-9+/]+={1,2}$/.test(text)) {
+    const decoded = Buffer.from(text, "base64");
+    if (decoded.length === bytes) return decoded.toString("hex");
+  }
+  return text.toLowerCase();
 }
 
 const spanKinds = [
@@ -71,7 +94,7 @@ const spanKinds = [
 const statusCodes = ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"];
 
 /** OTLP wants numbers; several exporters write the names, which is harmless to read. */
-function enumNumber(value: unknown, names: readonly string[], path: string): number {
+export function enumNumber(value: unknown, names: readonly string[], path: string): number {
   if (value === undefined || value === null) return 0;
   if (typeof value === "number") return value;
   const index = names.findIndex((name) => name === value);
@@ -84,7 +107,6 @@ function eventsFromJson(
   path: string,
 ): Span["events"][number][] {
   const all = asList(value, path);
-  cutter.cut += Math.max(0, all.length - eventsMax);
   return all.slice(0, eventsMax).map((entry, i) => {
     const at = `${path}[${i}]`;
     const event = asObject(entry, at);
@@ -102,13 +124,12 @@ function linksFromJson(
   path: string,
 ): Span["links"][number][] {
   const all = asList(value, path);
-  cutter.cut += Math.max(0, all.length - linksMax);
   return all.slice(0, linksMax).map((entry, i) => {
     const at = `${path}[${i}]`;
     const link = asObject(entry, at);
     return {
-      traceId: asText(link["traceId"], `${at}.traceId`).toLowerCase(),
-      spanId: asText(link["spanId"], `${at}.spanId`).toLowerCase(),
+      traceId: idFromJson(link["traceId"], 16, `${at}.traceId`),
+      spanId: idFromJson(link["spanId"], 8, `${at}.spanId`),
       attributes: attributesFromJson(link["attributes"], cutter, `${at}.attributes`),
     };
   });

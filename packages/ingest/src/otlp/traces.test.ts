@@ -3,7 +3,8 @@ import * as fc from "fast-check";
 import { SkoposError } from "@skopos/model";
 import { describe, expect, it } from "vitest";
 import { ProtobufWriter } from "../testing/protobuf-writer.ts";
-import { decodeOtlpTraces, encodeTracesResponse } from "./traces.ts";
+import { encodeExportResponse } from "./export-response.ts";
+import { decodeOtlpTraces } from "./traces.ts";
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const spanId = "b7ad6b7169203331";
@@ -165,7 +166,8 @@ describe("a span", () => {
     }));
     const decoded = decodeOtlpTraces(jsonRequest({ ...jsonSpan, attributes }), "application/json");
     const [span] = decoded.spans;
-    expect(Object.keys(span?.attributes ?? {})).toHaveLength(128);
+    expect(Object.keys(span?.attributes ?? {})).toHaveLength(129);
+    expect(span?.attributes["otel.dropped_attributes_count"]).toBe(200 - 128 + 1);
     expect(String(span?.attributes["k0"])).toHaveLength(8192);
     expect(decoded.cut).toBe(200 - 128 + 1);
   });
@@ -198,7 +200,7 @@ describe("a body that cannot be read", () => {
   it("nested a hundred thousand deep gets an error", () => {
     const nested = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
     expect(read(Buffer.from(`{"resourceSpans":${nested}}`), "application/json")).toThrow(
-      "resourceSpans[0] must be an object",
+      "byte 1040: nested deeper than 1024 levels",
     );
   });
 
@@ -226,19 +228,25 @@ describe("a body that cannot be read", () => {
 
 describe("the answer", () => {
   it("is empty when everything was taken", () => {
-    expect(encodeTracesResponse({ rejected: 0 }, "application/x-protobuf").body).toHaveLength(0);
     expect(
-      Buffer.from(encodeTracesResponse({ rejected: 0 }, "application/json").body).toString(),
+      encodeExportResponse("traces", { rejected: 0 }, "application/x-protobuf").body,
+    ).toHaveLength(0);
+    expect(
+      Buffer.from(
+        encodeExportResponse("traces", { rejected: 0 }, "application/json").body,
+      ).toString(),
     ).toBe("{}");
   });
 
   it("says what was rejected in the request's format", () => {
     const partial = { rejected: 300, error: "why" };
-    expect([...encodeTracesResponse(partial, "application/x-protobuf").body]).toEqual([
+    expect([...encodeExportResponse("traces", partial, "application/x-protobuf").body]).toEqual([
       0x0a, 8, 0x08, 0xac, 0x02, 0x12, 3, 119, 104, 121,
     ]);
     expect(
-      JSON.parse(Buffer.from(encodeTracesResponse(partial, "application/json").body).toString()),
+      JSON.parse(
+        Buffer.from(encodeExportResponse("traces", partial, "application/json").body).toString(),
+      ),
     ).toEqual({ partialSuccess: { rejectedSpans: "300", errorMessage: "why" } });
   });
 });

@@ -50,13 +50,15 @@ function readRequest(reader: ProtobufReader, collector: SpanCollector): void {
 function readResourceSpans(reader: ProtobufReader, collector: SpanCollector): void {
   let resource: Attributes = noAttributes;
   // The resource may follow the scopes on the wire.
-  const scopes: ProtobufReader[] = [];
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) resource = readAttributes(reader.message("Resource"), 1, collector.cutter);
-    else if (field === 2) scopes.push(reader.message("ScopeSpans"));
     else reader.skip();
   }
-  for (const scope of scopes) readScopeSpans(scope, resource, collector);
+  reader.rewind();
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    if (field === 2) readScopeSpans(reader.message("ScopeSpans"), resource, collector);
+    else reader.skip();
+  }
 }
 
 /** Attributes of a message that holds them in field `number`. */
@@ -80,7 +82,6 @@ function readScopeSpans(
 ): void {
   let scopeName = "";
   let scopeVersion = "";
-  const spans: ProtobufReader[] = [];
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) {
       const scope = reader.message("InstrumentationScope");
@@ -89,41 +90,44 @@ function readScopeSpans(
         else if (part === 2) scopeVersion = collector.cutter.text(scope.text());
         else scope.skip();
       }
-    } else if (field === 2) spans.push(reader.message("Span"));
-    else reader.skip();
+    } else reader.skip();
   }
   const scope = { resource, scopeName, scopeVersion };
-  for (const span of spans) collector.add(readSpan(span, collector.cutter), scope);
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
+  reader.rewind();
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    if (field === 2) collector.add(readSpan(reader.message("Span"), collector.cutter), scope);
+    else reader.skip();
+  }
 }
 
 function readSpan(reader: ProtobufReader, cutter: AttributeCutter): SpanDraft {
   const draft = emptyDraft();
   const pairs = new Map<string, AttributeValue>();
+  const { cut } = cutter;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 1) draft.traceId = hex(reader.bytes());
-    else if (field === 2) draft.spanId = hex(reader.bytes());
-    else if (field === 4) draft.parentSpanId = hex(reader.bytes());
+    if (field === 1) draft.traceId = reader.hex();
+    else if (field === 2) draft.spanId = reader.hex();
+    else if (field === 4) draft.parentSpanId = reader.hex();
     else if (field === 5) draft.name = reader.text();
     else if (field === 6) draft.kind = reader.int32();
     else if (field === 7) draft.startNs = reader.fixed64();
     else if (field === 8) draft.endNs = reader.fixed64();
     else if (field === 9) readKeyValue(reader.message("KeyValue"), cutter, pairs);
+    else if (field === 10) draft.droppedAttributes += reader.int32();
     else if (field === 11) addEvent(draft, reader, cutter);
+    else if (field === 12) draft.droppedEvents += reader.int32();
     else if (field === 13) addLink(draft, reader, cutter);
     else if (field === 15) readStatus(reader.message("Status"), draft);
     else reader.skip();
   }
+  draft.droppedAttributes += cutter.cut - cut;
   draft.attributes = toAttributes(pairs);
   return draft;
 }
 
 function addEvent(draft: SpanDraft, reader: ProtobufReader, cutter: AttributeCutter): void {
   if (draft.events.length >= eventsMax) {
-    cutter.cut++;
+    draft.droppedEvents++;
     reader.skip();
     return;
   }
@@ -142,7 +146,7 @@ function addEvent(draft: SpanDraft, reader: ProtobufReader, cutter: AttributeCut
 
 function addLink(draft: SpanDraft, reader: ProtobufReader, cutter: AttributeCutter): void {
   if (draft.links.length >= linksMax) {
-    cutter.cut++;
+    draft.droppedLinks++;
     reader.skip();
     return;
   }
@@ -151,8 +155,8 @@ function addLink(draft: SpanDraft, reader: ProtobufReader, cutter: AttributeCutt
   let traceId = "";
   let spanId = "";
   for (let field = link.next(); field !== 0; field = link.next()) {
-    if (field === 1) traceId = hex(link.bytes());
-    else if (field === 2) spanId = hex(link.bytes());
+    if (field === 1) traceId = link.hex();
+    else if (field === 2) spanId = link.hex();
     else if (field === 4) readKeyValue(link.message("KeyValue"), cutter, pairs);
     else link.skip();
   }
@@ -165,35 +169,4 @@ function readStatus(reader: ProtobufReader, draft: SpanDraft): void {
     else if (field === 3) draft.status = reader.int32();
     else reader.skip();
   }
-}
-
-/** The body of the answer to an export, in the request's own format; partial success when spans were rejected. */
-export function encodeTracesResponse(
-  decoded: Pick<DecodedTraces, "rejected" | "error">,
-  contentType: string | undefined,
-): { body: Uint8Array; contentType: string } {
-  const json = mediaTypeOf(contentType, "protobuf") === "json";
-  const { rejected, error = "" } = decoded;
-  if (json) {
-    const partial = { rejectedSpans: String(rejected), errorMessage: error };
-    const text = JSON.stringify(rejected > 0 ? { partialSuccess: partial } : {});
-    return { body: new TextEncoder().encode(text), contentType: "application/json" };
-  }
-  const body = rejected > 0 ? encodePartialSuccess(rejected, error) : new Uint8Array(0);
-  return { body, contentType: "application/x-protobuf" };
-}
-
-/** `partial_success = 1 { rejected = 1; error_message = 2 }`: the same shape for traces, logs and metrics. */
-function encodePartialSuccess(rejected: number, error: string): Uint8Array {
-  const message = new TextEncoder().encode(error);
-  const inner = [0x08, ...varint(rejected), 0x12, ...varint(message.length), ...message];
-  return Uint8Array.from([0x0a, ...varint(inner.length), ...inner]);
-}
-
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
-  bytes.push(rest);
-  return bytes;
 }

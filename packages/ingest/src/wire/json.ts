@@ -6,8 +6,35 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Parses a whole body. */
+/** Objects and lists within one another; nothing that we read comes near. */
+const depthMax = 1024;
+/** Objects and lists in one body: each costs far more memory than its two brackets. */
+const containersMax = 2_000_000;
+
+/** Refuses a body that would take much more memory, or stack, than its size lets expect, before it is parsed. */
+function checkShape(body: Uint8Array): void {
+  let depth = 0;
+  let containers = 0;
+  let inText = false;
+  for (let i = 0; i < body.length; i++) {
+    const byte = body[i];
+    if (inText) {
+      if (byte === 0x5c) i++;
+      else if (byte === 0x22) inText = false;
+    } else if (byte === 0x22) inText = true;
+    else if (byte === 0x7b || byte === 0x5b) {
+      containers++;
+      if (++depth > depthMax)
+        throw new IngestError("bad-json", `byte ${i}: nested deeper than ${depthMax} levels`);
+    } else if (byte === 0x7d || byte === 0x5d) depth--;
+  }
+  if (containers > containersMax)
+    throw new IngestError("too-large", `more than ${containersMax} objects and lists in one body`);
+}
+
+/** Parses a whole body. Throws "bad-json", "too-large". */
 export function parseJson(body: Uint8Array): unknown {
+  checkShape(body);
   try {
     return JSON.parse(utf8.decode(body));
   } catch (error) {

@@ -4,11 +4,12 @@
  */
 import { IngestError } from "../errors.ts";
 
-const utf8 = new TextDecoder("utf-8");
+/** Shorter texts are put together faster than decoded, when they are ASCII. */
+const shortTextBytes = 24;
 
 export class ProtobufReader {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  readonly #bytes: Buffer;
+  readonly #start: number;
   readonly #end: number;
   readonly #what: string;
   #at: number;
@@ -17,11 +18,19 @@ export class ProtobufReader {
 
   /** Reads `bytes[start, end)`; `what` names the message in errors. */
   constructor(bytes: Uint8Array, what: string, start = 0, end = bytes.length) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#bytes = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#what = what;
+    this.#start = start;
     this.#at = start;
     this.#end = end;
+  }
+
+  /** Back to the first field, for messages whose later fields are needed first. */
+  rewind(): this {
+    this.#at = this.#start;
+    return this;
   }
 
   #fail(reason: string): never {
@@ -60,9 +69,19 @@ export class ProtobufReader {
 
   /** Varints up to 2^53 exactly, as lengths and tags are; larger ones only as an error. */
   #varintNumber(): number {
-    const value = this.#varint();
-    if (value > 0xffffffffn) this.#fail("a length or tag does not fit in 32 bits");
-    return Number(value);
+    let value = 0;
+    let factor = 1;
+    for (let at = this.#at; at < this.#end && factor <= 0x200000; factor *= 128) {
+      const byte = this.#bytes[at++] ?? 0;
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) {
+        this.#at = at;
+        return value;
+      }
+    }
+    const long = this.#varint();
+    if (long > 0xffffffffn) this.#fail("a length or tag does not fit in 32 bits");
+    return Number(long);
   }
 
   #varint(): bigint {
@@ -103,29 +122,35 @@ export class ProtobufReader {
 
   /** An int32, uint32, enum or bool; cut to 32 bits as protobuf demands. */
   int32(): number {
-    return Number(BigInt.asIntN(32, this.uint64()));
+    this.#expect(0);
+    const byte = this.#at < this.#end ? (this.#bytes[this.#at] ?? 0) : 0x80;
+    if (byte < 0x80) {
+      this.#at++;
+      return byte;
+    }
+    return Number(BigInt.asIntN(32, this.#varint()));
   }
 
   fixed64(): bigint {
     this.#expect(1);
-    return this.#view.getBigUint64(this.#advance(8), true);
+    return this.#bytes.readBigUInt64LE(this.#advance(8));
   }
 
   fixed32(): number {
     this.#expect(5);
-    return this.#view.getUint32(this.#advance(4), true);
+    return this.#bytes.readUInt32LE(this.#advance(4));
   }
 
   double(): number {
     this.#expect(1);
-    return this.#view.getFloat64(this.#advance(8), true);
+    return this.#bytes.readDoubleLE(this.#advance(8));
   }
 
   /** Where the double's eight bytes lie, for columns that must keep a NaN's payload. */
   doubleBits(): { high: number; low: number } {
     this.#expect(1);
     const at = this.#advance(8);
-    return { low: this.#view.getUint32(at, true), high: this.#view.getUint32(at + 4, true) };
+    return { low: this.#bytes.readUInt32LE(at), high: this.#bytes.readUInt32LE(at + 4) };
   }
 
   /** A view, not a copy. */
@@ -138,7 +163,28 @@ export class ProtobufReader {
 
   /** Text; bytes that are not UTF-8 become U+FFFD. */
   text(): string {
-    return utf8.decode(this.bytes());
+    this.#expect(2);
+    const size = this.#varintNumber();
+    const start = this.#advance(size);
+    const end = start + size;
+    if (size <= shortTextBytes) {
+      let text = "";
+      for (let at = start; at < end; at++) {
+        const byte = this.#bytes[at] ?? 0;
+        if (byte >= 0x80) return this.#bytes.toString("utf8", start, end);
+        text += String.fromCharCode(byte);
+      }
+      return text;
+    }
+    return this.#bytes.toString("utf8", start, end);
+  }
+
+  /** Bytes as lower-case hexadecimal digits, as ids are written. */
+  hex(): string {
+    this.#expect(2);
+    const size = this.#varintNumber();
+    const start = this.#advance(size);
+    return this.#bytes.toString("hex", start, start + size);
   }
 
   message(what: string): ProtobufReader {
