@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 const program = [
   "test/demo/**/*.test.ts",
   "test/robust/**/*.test.ts",
+  "test/prometheus/**/*.test.ts",
   "apps/lab/src/lab.test.ts",
   "apps/lab/src/lab-*.test.ts",
 ];

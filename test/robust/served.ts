@@ -29,6 +29,8 @@ export interface Served {
   readonly url: string;
   readonly dataDir: string;
   readonly api: Client;
+  /** The right to everything. */
+  readonly headers: Readonly<Record<string, string>>;
   /** GET of a path of the server, as JSON. */
   get(path: string): Promise<unknown>;
 }
@@ -94,6 +96,7 @@ export async function serve(options: ServedOptions): Promise<Served> {
     pid,
     url,
     dataDir,
+    headers,
     api: createClient({ baseUrl: url, fetch, headers: () => headers }),
     async get(where) {
       const response = await fetch(`${url}${where}`, { headers });

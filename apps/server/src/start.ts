@@ -22,10 +22,10 @@ import {
 import { type Logger, pino } from "pino";
 import { hostOf, isLoopback, portOf, type ServerConfig } from "./config.ts";
 import { createPractice } from "./faces/practice.ts";
-import { bindPrometheus } from "./faces/prometheus.ts";
+import { bindPrometheus } from "./faces/prometheus/bind.ts";
 import { PushDoor } from "./faces/push-door.ts";
 import { bindPush } from "./faces/push.ts";
-import { bindSelf } from "./faces/self.ts";
+import { bindSelf, SelfMetrics } from "./faces/self.ts";
 import { createHandlers } from "./faces/skopos.ts";
 import { createApp } from "./http/app.ts";
 import { bindApi } from "./http/bind.ts";
@@ -88,6 +88,12 @@ function readFileOrExplain(file: string, what: string): { text: string; file: st
       cause,
     });
   }
+}
+
+function scrapeConfigOf(config: ServerConfig): { text: string; file: string } {
+  return config.scrapeConfig
+    ? readFileOrExplain(config.scrapeConfig, "the scrape configuration")
+    : { text: defaultScrapeConfig(config.scrapeInterval), file: "built-in" };
 }
 
 function kubeTargetOf({ server, kubeconfig, token }: ServerConfig["kubernetes"]): KubeTarget {
@@ -182,9 +188,19 @@ async function startParts(
     nowMs,
   });
   bindApi(app, guard, handlers);
-  const timeoutMs = config.query.timeout;
-  bindPrometheus(app, { guard, pool, telemetry: telemetry.caller, nowMs, timeoutMs, version });
-  bindSelf(app, { telemetry: telemetry.caller, intake, pool, version });
+  const selfParts = { telemetry: telemetry.caller, intake, version };
+  const self = new SelfMetrics(selfParts);
+  bindPrometheus(app, {
+    self,
+    guard,
+    pool,
+    telemetry: telemetry.caller,
+    nowMs,
+    version,
+    config,
+    scrapeConfig: scrapeConfigOf(config),
+  });
+  bindSelf(app, selfParts, self);
   const door = new PushDoor(telemetry.caller, intake);
   await bindPush(app, (request) => guard.requireIngest(request), door);
   events.bind(app, guard);
@@ -208,9 +224,6 @@ function intakeSettings({ ingest }: ServerConfig): IntakeSettings {
 /** Comes first: rules are evaluated and pages sent while everything else is still starting. */
 async function startTelemetry(ground: Ground, target: KubeTarget): Promise<TelemetryThread> {
   const { config, dataDir, log } = ground;
-  const scrapeConfig = config.scrapeConfig
-    ? readFileOrExplain(config.scrapeConfig, "the scrape configuration")
-    : { text: defaultScrapeConfig(config.scrapeInterval), file: "built-in" };
   const ruleFiles = (config.rules ?? [path.join(resourceDir("rules"), "mesh.yaml")]).map((file) =>
     readFileOrExplain(file, "the rule file"),
   );
@@ -226,7 +239,7 @@ async function startTelemetry(ground: Ground, target: KubeTarget): Promise<Telem
     dir: path.join(dataDir, "telemetry"),
     headRetentionMs: config.head.retention,
     seriesMax: config.head.seriesMax,
-    scrapeConfig,
+    scrapeConfig: scrapeConfigOf(config),
     ruleFiles,
     kubernetes: await credentialsOf(target),
     webhooks: config.webhooks,

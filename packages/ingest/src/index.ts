@@ -26,6 +26,7 @@ export {
   writeRemoteSamples,
 } from "./remote-write/decode.ts";
 export { parseScrapeConfig, type ScrapeConfig, type ScrapeJob } from "./scrape/config.ts";
+export { compileRelabeling } from "./scrape/relabel.ts";
 export type { TargetStatus } from "./scrape/loop.ts";
 export { type DroppedTarget, type PoolOptions, ScrapePool } from "./scrape/pool.ts";
 export type { TargetGroup } from "./scrape/target.ts";

@@ -1,106 +1,199 @@
 /** What others may know of this program itself: readiness, health, and its own metrics in Prometheus's text format. */
-import { monitorEventLoopDelay } from "node:perf_hooks";
+import { readdirSync, readFileSync } from "node:fs";
 import type { FastifyInstance } from "fastify";
-import type { QueryPool } from "../threads/query-pool.ts";
+import { messageOf } from "@skopos/model";
 import type { IntakeStats } from "../threads/intake-calls.ts";
 import type { Intake } from "../threads/intake.ts";
+import { watchLoopDelay } from "../threads/loop-delay.ts";
 import type { RpcCaller } from "../threads/rpc.ts";
 import type { TelemetryCalls, TelemetryStats } from "../threads/telemetry-calls.ts";
 
 export interface SelfParts {
   readonly telemetry: RpcCaller<TelemetryCalls>;
   readonly intake: Intake;
-  readonly pool: QueryPool;
   readonly version: string;
 }
 
-export function bindSelf(app: FastifyInstance, parts: SelfParts): void {
-  const delay = monitorEventLoopDelay({ resolution: 20 });
-  delay.enable();
-  app.get("/-/healthy", (_request, reply) => reply.type("text/plain").send("Skopos is healthy.\n"));
-  app.get("/-/ready", async (_request, reply) => {
-    await parts.telemetry.call("stats", null);
-    return reply.type("text/plain").send("Skopos is ready.\n");
-  });
-  app.get("/metrics", async (_request, reply) => {
-    const stats = await parts.telemetry.call("stats", null);
-    const signals = await parts.intake.stats();
-    return reply
-      .type("text/plain; version=0.0.4; charset=utf-8")
-      .send(exposition(parts, stats, signals, delay.percentile(99) / 1e9));
-  });
+export interface MetricFamily {
+  readonly name: string;
+  readonly type: "counter" | "gauge";
+  readonly help: string;
+  readonly samples: readonly {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly value: number;
+  }[];
 }
 
-type Row = [name: string, type: "counter" | "gauge", help: string, value: number, labels?: string];
+export class SelfMetrics {
+  readonly #parts: SelfParts;
+  readonly #loopDelay = watchLoopDelay();
 
-function signalRows(signals: IntakeStats): Row[] {
+  constructor(parts: SelfParts) {
+    this.#parts = parts;
+  }
+
+  async families(): Promise<MetricFamily[]> {
+    const stats = await this.#parts.telemetry.call("stats", null);
+    const signals = await this.#parts.intake.stats();
+    return [
+      family("skopos_build_info", "gauge", "The running version.", 1, {
+        version: this.#parts.version,
+      }),
+      ...ingestFamilies(stats),
+      ...(signals ? signalFamilies(signals) : []),
+      {
+        name: "skopos_loop_delay_seconds",
+        type: "gauge",
+        help: "99th percentile of the delay of a thread's event loop, over the last ten to twenty seconds.",
+        samples: [
+          { labels: { thread: "http" }, value: this.#loopDelay.read() / 1000 },
+          { labels: { thread: "telemetry" }, value: stats.loopDelayMs / 1000 },
+        ],
+      },
+      ...processFamilies(),
+    ];
+  }
+}
+
+function family(
+  name: string,
+  type: MetricFamily["type"],
+  help: string,
+  value: number,
+  labels: Readonly<Record<string, string>> = {},
+): MetricFamily {
+  return { name, type, help, samples: [{ labels, value }] };
+}
+
+function ingestFamilies(stats: TelemetryStats): MetricFamily[] {
+  const counter = (name: string, help: string, value: number) =>
+    family(name, "counter", help, value);
   return [
-    [
-      "skopos_spans_received_total",
-      "counter",
-      "Spans acknowledged since the start.",
-      signals.spans,
-    ],
-    [
-      "skopos_log_lines_received_total",
-      "counter",
-      "Log lines acknowledged since the start.",
-      signals.lines,
-    ],
-    [
-      "skopos_spans_rejected_total",
-      "counter",
-      "Spans that were refused, and reported as such to their senders.",
-      signals.spansRejected,
-    ],
-    [
-      "skopos_log_lines_rejected_total",
-      "counter",
-      "Log lines that were refused, and reported as such to their senders.",
-      signals.linesRejected,
-    ],
-    [
-      "skopos_ingest_values_cut_total",
-      "counter",
-      "Attributes, events and texts that were cut to their limits.",
-      signals.cut,
-    ],
-  ];
-}
-
-function exposition(
-  parts: SelfParts,
-  stats: TelemetryStats,
-  signals: IntakeStats | undefined,
-  loopDelaySeconds: number,
-): string {
-  const { rss } = process.memoryUsage();
-  const { user, system } = process.cpuUsage();
-  const rows: Row[] = [
-    ["skopos_build_info", "gauge", "The running version.", 1, `{version="${parts.version}"}`],
-    ["skopos_head_series", "gauge", "Series in the metrics head.", stats.seriesActive],
-    [
+    family("skopos_head_series", "gauge", "Series in the metrics head.", stats.seriesActive),
+    family("skopos_head_chunks", "gauge", "Closed windows of samples in the head.", stats.chunks),
+    counter(
       "skopos_samples_appended_total",
-      "counter",
       "Samples appended since the start.",
       stats.samplesTotal,
-    ],
-    ...(signals ? signalRows(signals) : []),
-    ["skopos_targets_up", "gauge", "Scrape targets that answered last time.", stats.targetsUp],
-    ["skopos_targets_down", "gauge", "Scrape targets that did not.", stats.targetsDown],
-    [
-      "skopos_http_loop_delay_seconds",
+    ),
+    family(
+      "skopos_targets_up",
       "gauge",
-      "99th percentile of the HTTP thread's loop delay.",
-      loopDelaySeconds,
-    ],
-    ["process_resident_memory_bytes", "gauge", "Resident memory of the process.", rss],
-    ["process_cpu_seconds_total", "counter", "CPU time of the process.", (user + system) / 1e6],
+      "Scrape targets that answered last time.",
+      stats.targetsUp,
+    ),
+    family("skopos_targets_down", "gauge", "Scrape targets that did not.", stats.targetsDown),
   ];
-  return rows
-    .map(
-      ([name, type, help, value, labels = ""]) =>
-        `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name}${labels} ${value}\n`,
-    )
-    .join("");
+}
+
+function signalFamilies(signals: IntakeStats): MetricFamily[] {
+  const counter = (name: string, help: string, value: number) =>
+    family(name, "counter", help, value);
+  return [
+    counter("skopos_spans_received_total", "Spans acknowledged since the start.", signals.spans),
+    counter(
+      "skopos_log_lines_received_total",
+      "Log lines acknowledged since the start.",
+      signals.lines,
+    ),
+    counter(
+      "skopos_spans_rejected_total",
+      "Spans that were refused, and reported as such to their senders.",
+      signals.spansRejected,
+    ),
+    counter(
+      "skopos_log_lines_rejected_total",
+      "Log lines that were refused, and reported as such to their senders.",
+      signals.linesRejected,
+    ),
+    counter(
+      "skopos_ingest_values_cut_total",
+      "Attributes, events and texts that were cut to their limits.",
+      signals.cut,
+    ),
+  ];
+}
+
+/** The names every client library has for them. Linux tells the open files; elsewhere they are left out. */
+function processFamilies(): MetricFamily[] {
+  const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
+  const { user, system } = process.cpuUsage();
+  const startedAt = (performance.timeOrigin / 1000).toFixed(3);
+  const families = [
+    family("process_resident_memory_bytes", "gauge", "Resident memory of the process.", rss),
+    family("process_cpu_seconds_total", "counter", "CPU time.", (user + system) / 1e6),
+    family("process_cpu_user_seconds_total", "counter", "CPU time in user mode.", user / 1e6),
+    family("process_cpu_system_seconds_total", "counter", "CPU time in the kernel.", system / 1e6),
+    family(
+      "process_start_time_seconds",
+      "gauge",
+      "When the process began, unix time.",
+      Number(startedAt),
+    ),
+    family("nodejs_heap_size_used_bytes", "gauge", "The HTTP thread's JavaScript heap.", heapUsed),
+    family(
+      "nodejs_external_memory_bytes",
+      "gauge",
+      "Memory of buffers outside the heap.",
+      external + arrayBuffers,
+    ),
+  ];
+  const files = openFiles();
+  if (files) {
+    families.push(family("process_open_fds", "gauge", "Open files.", files.open));
+    if (Number.isFinite(files.max))
+      families.push(family("process_max_fds", "gauge", "Open files allowed.", files.max));
+  }
+  return families;
+}
+
+function openFiles(): { open: number; max: number } | undefined {
+  try {
+    const limits = readFileSync("/proc/self/limits", "utf8");
+    const max = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? NaN);
+    return { open: readdirSync("/proc/self/fd").length, max };
+  } catch {
+    return undefined;
+  }
+}
+
+function exposition(families: readonly MetricFamily[]): string {
+  const lines: string[] = [];
+  for (const { name, type, help, samples } of families) {
+    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+    for (const { labels, value } of samples) {
+      const pairs = Object.entries(labels).map(([label, text]) => `${label}="${text}"`);
+      lines.push(`${name}${pairs.length > 0 ? `{${pairs.join(",")}}` : ""} ${value}`);
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+export function bindSelf(app: FastifyInstance, parts: SelfParts, metrics: SelfMetrics): void {
+  app.get("/-/healthy", (_request, reply) => reply.type("text/plain").send("Skopos is healthy.\n"));
+  app.get("/-/ready", async (_request, reply) => {
+    try {
+      await parts.telemetry.call("stats", null);
+    } catch (error) {
+      return reply
+        .status(503)
+        .type("text/plain")
+        .send(`Skopos is not ready: ${messageOf(error)}\n`);
+    }
+    return reply.type("text/plain").send("Skopos is ready.\n");
+  });
+  app.route({
+    method: ["POST", "PUT"],
+    url: "/-/reload",
+    handler: (_request, reply) =>
+      reply
+        .status(405)
+        .type("text/plain")
+        .send("The configuration is read at the start: restart Skopos to change it.\n"),
+  });
+  app.get("/metrics", async (_request, reply) =>
+    reply
+      .type("text/plain; version=0.0.4; charset=utf-8")
+      .send(exposition(await metrics.families())),
+  );
 }

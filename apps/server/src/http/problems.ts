@@ -19,6 +19,7 @@ const statuses: Readonly<Record<string, number>> = {
   csrf: 403,
   forbidden: 403,
   "not-found": 404,
+  "not-supported": 406,
   conflict: 409,
   refused: 409,
   "too-large": 413,

@@ -11,6 +11,7 @@ import type {
   TagValue,
   TraceSearchResult,
 } from "@skopos/model";
+import type { JsonNode } from "@skopos/promql/syntax";
 import type { ClickHouseConnection, HeadShare } from "@skopos/store";
 
 /** What a query thread is started with. */
@@ -19,6 +20,31 @@ export interface QueryThreadData {
   readonly clickhouse: ClickHouseConnection;
   /** The longest a query may take. */
   readonly timeoutMs: number;
+}
+
+/** What a query may say besides its text and times. */
+export interface QueryOptions {
+  readonly timeoutMs: number;
+  /** How far back an instant selector looks; the engine's own when undefined. */
+  readonly lookbackMs: number | undefined;
+  /** Series of the answer beyond it are left out, with a warning. */
+  readonly seriesLimit: number | undefined;
+  /** Whether the answer tells what the query cost. */
+  readonly stats: boolean;
+}
+
+/** The ten, or `limit`, biggest of each. */
+export interface HeadCardinality {
+  readonly labelPairs: number;
+  readonly seriesByMetric: readonly NamedCount[];
+  readonly valuesByLabel: readonly NamedCount[];
+  readonly bytesByLabel: readonly NamedCount[];
+  readonly seriesByPair: readonly NamedCount[];
+}
+
+export interface NamedCount {
+  readonly name: string;
+  readonly value: number;
 }
 
 interface SeriesRequest {
@@ -42,16 +68,16 @@ export type QueryCalls = {
     stepMs: number;
     timeoutMs: number;
   }): Promise<MetricResult>;
-  /** The same as bytes of the Prometheus API's answer: no objects cross threads. */
-  instantJson(query: { query: string; timeMs: number; timeoutMs: number }): Promise<Uint8Array>;
-  rangeJson(query: {
-    query: string;
-    startMs: number;
-    endMs: number;
-    stepMs: number;
-    timeoutMs: number;
-  }): Promise<Uint8Array>;
+  /** The same as bytes of the Prometheus API's answer: no objects cross threads, and what is big comes in chunks. */
+  instantJson(
+    query: { query: string; timeMs: number } & QueryOptions,
+  ): Promise<Uint8Array<ArrayBuffer>>;
+  rangeJson(
+    query: { query: string; startMs: number; endMs: number; stepMs: number } & QueryOptions,
+  ): Promise<Uint8Array<ArrayBuffer>>;
   formatQuery(query: { query: string }): Promise<string>;
+  parseQuery(query: { query: string }): Promise<JsonNode>;
+  cardinality(request: { limit: number }): Promise<HeadCardinality>;
   series(request: SeriesRequest): Promise<LabelMap[]>;
   labelNames(request: SeriesRequest): Promise<string[]>;
   labelValues(request: SeriesRequest & { name: string }): Promise<string[]>;

@@ -8,11 +8,34 @@ import { SkoposError } from "@skopos/model";
 import type { Logger } from "pino";
 import { entryOf } from "./entries.ts";
 import type { QueryCalls, QueryThreadData } from "./query-calls.ts";
-import { type Answer, type Argument, createCaller, type RpcCaller } from "./rpc.ts";
+import {
+  type Answer,
+  type Argument,
+  type CallOptions,
+  createCaller,
+  type RpcCaller,
+} from "./rpc.ts";
 
 /** How long past its time a call may take before its thread is given up. */
 const graceMs = 10_000;
 const respawnDelayMs = 500;
+
+/** Calls that a thread may have more than the least busy one and still be chosen for what it remembers. */
+const affinityPending = 1;
+
+export interface PoolCallOptions extends Omit<CallOptions, "transfer"> {
+  readonly timeoutMs?: number | undefined;
+  /** Calls of equal text go to the same thread, as long as that is not busier than the others. */
+  readonly affinity?: string;
+}
+
+/** FNV-1a, 32 bits. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++)
+    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
+  return hash;
+}
 
 interface Member {
   readonly worker: Worker;
@@ -34,25 +57,43 @@ export class QueryPool {
   call<Name extends keyof QueryCalls>(
     method: Name,
     argument: Argument<QueryCalls[Name]>,
-    options: { signal?: AbortSignal | undefined; timeoutMs?: number | undefined } = {},
+    options: PoolCallOptions = {},
   ): Promise<Answer<QueryCalls[Name]>> {
-    const member = this.#leastBusy();
+    const member = this.#choose(options.affinity);
     if (!member)
       return Promise.reject(
         new SkoposError("unavailable", "no query thread is running; try again shortly"),
       );
-    const answer = member.caller.call(method, argument, { signal: options.signal });
     const deadline = setTimeout(
       () => this.#giveUp(member, method),
       (options.timeoutMs ?? this.#data.timeoutMs) + graceMs,
     );
     deadline.unref();
+    const { signal, onChunk } = options;
+    const answer = member.caller.call(method, argument, {
+      signal,
+      ...(onChunk && {
+        onChunk(chunk) {
+          // The thread came back; from here on the client sets the pace.
+          clearTimeout(deadline);
+          return onChunk(chunk);
+        },
+      }),
+    });
     return answer.finally(() => clearTimeout(deadline));
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#members.map((member) => member.worker.terminate()));
+  }
+
+  /** The thread that answered the like of it before, unless it has more to do than another. */
+  #choose(affinity: string | undefined): Member | undefined {
+    const best = this.#leastBusy();
+    if (affinity === undefined || !best) return best;
+    const own = this.#members[hashOf(affinity) % this.#members.length];
+    return own && own.caller.pending() <= best.caller.pending() + affinityPending ? own : best;
   }
 
   #leastBusy(): Member | undefined {

@@ -1,12 +1,21 @@
 /** A thread that answers questions: metrics from the head's shared memory, traces and logs from ClickHouse. */
 import { parentPort, workerData } from "node:worker_threads";
 import { createLogEngine } from "@skopos/logql";
-import { invariant, systemClock } from "@skopos/model";
-import { createMetricEngine, defaultLimits, toPrometheusJson } from "@skopos/promql";
-import { format, parse } from "@skopos/promql/syntax";
+import {
+  invariant,
+  type MetricEngine,
+  type MetricReader,
+  type MetricResult,
+  systemClock,
+} from "@skopos/model";
+import { createMetricEngine, defaultLimits } from "@skopos/promql";
+import { exprJson, format, parse } from "@skopos/promql/syntax";
 import { createLogReader, createTraceReader, HeadView, openClickHouse } from "@skopos/store";
 import { createTraceEngine } from "@skopos/traceql";
-import type { QueryCalls, QueryThreadData } from "./query-calls.ts";
+import { cardinalityOf } from "./cardinality.ts";
+import { limitSeries, sendJson } from "./json-answer.ts";
+import type { QueryCalls, QueryOptions, QueryThreadData } from "./query-calls.ts";
+import { QueryCost } from "./query-cost.ts";
 import { type CallContext, serveCalls } from "./rpc.ts";
 
 invariant(parentPort, "the query thread has a parent");
@@ -15,25 +24,47 @@ const head = new HeadView(data.head);
 const client = openClickHouse(data.clickhouse);
 const traces = createTraceEngine(createTraceReader(client));
 const logs = createLogEngine(createLogReader(client));
-const encoder = new TextEncoder();
-const answerBytesMax = 256 * 2 ** 20;
+/** Series that a survey of the head looks at. */
+const surveyedSeriesMax = 2_000_000;
 
-const engine = ({ cancelled }: CallContext) =>
+const engine = ({ cancelled }: CallContext, reader: MetricReader = head, lookbackMs?: number) =>
   createMetricEngine({
-    reader: head,
+    reader,
     clock: systemClock,
     cancelled,
     limits: { ...defaultLimits, timeoutMs: data.timeoutMs },
+    ...(lookbackMs !== undefined && { lookbackMs }),
   });
+
+/** Answers with bytes, and with what the query cost where that is asked for. */
+async function answerJson(
+  options: QueryOptions,
+  context: CallContext,
+  run: (engine: MetricEngine) => Promise<MetricResult>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const cost = new QueryCost(head, systemClock);
+  const result = await run(engine(context, cost, options.lookbackMs));
+  const stats = options.stats ? cost.stats() : undefined;
+  return sendJson(limitSeries(result, options.seriesLimit), stats, context);
+}
 
 serveCalls<QueryCalls>(parentPort, {
   instant: (query, context) => engine(context).instant(query),
   range: (query, context) => engine(context).range(query),
-  instantJson: async (query, context) =>
-    encoder.encode(toPrometheusJson(await engine(context).instant(query), answerBytesMax)),
-  rangeJson: async (query, context) =>
-    encoder.encode(toPrometheusJson(await engine(context).range(query), answerBytesMax)),
+  instantJson: ({ query, timeMs, ...options }, context) =>
+    answerJson(options, context, (at) =>
+      at.instant({ query, timeMs, timeoutMs: options.timeoutMs }),
+    ),
+  rangeJson: ({ query, startMs, endMs, stepMs, ...options }, context) =>
+    answerJson(options, context, (at) =>
+      at.range({ query, startMs, endMs, stepMs, timeoutMs: options.timeoutMs }),
+    ),
   formatQuery: ({ query }) => format(parse(query)),
+  parseQuery: ({ query }) => exprJson(parse(query)),
+  cardinality: async ({ limit }) => {
+    const everything = { matcherSets: [], startMs: -8.64e15, endMs: 8.64e15 };
+    return cardinalityOf(await head.series({ ...everything, limit: surveyedSeriesMax }), limit);
+  },
   series: async (request) => (await head.series(request)).map((labels) => labels.toMap()),
   labelNames: (request) => head.labelNames(request),
   labelValues: ({ name, ...request }) => head.labelValues(name, request),

@@ -1,6 +1,7 @@
 /**
  * Typed calls between threads: one message per call, one per answer, events beside them. A call can be cancelled while the
- * other thread is deep in a synchronous loop: the caller writes the call's id into shared memory, the loop polls it.
+ * other thread is deep in a synchronous loop: the caller writes the call's id into shared memory, the loop polls it. An
+ * answer that is too big for one message goes ahead of it in chunks, a few under way at a time.
  */
 import type { MessagePort, TransferListItem, Worker } from "node:worker_threads";
 import { CancelledError, messageOf, SkoposError } from "@skopos/model";
@@ -15,6 +16,11 @@ export interface CallContext {
   readonly cancelled: () => boolean;
   /** The same, for work that awaits. */
   readonly signal: AbortSignal;
+  /**
+   * Sends a part of the answer ahead of it; the buffer is given away. Resolves when the caller can take another, rejects
+   * with "cancelled" when it never will.
+   */
+  readonly emit: (chunk: Uint8Array<ArrayBuffer>) => Promise<void>;
 }
 
 /** An interface of calls: every method takes one structured-cloneable argument. */
@@ -30,6 +36,8 @@ export type Methods<Table> = {
 };
 
 const slots = 4096;
+/** Chunks of one answer that the caller has not taken yet. */
+const chunksUnderWayMax = 4;
 
 interface CallMessage {
   readonly call: number;
@@ -50,13 +58,22 @@ type Message =
   | AnswerMessage
   | EventMessage
   | { readonly cancel: number }
+  | { readonly chunkOf: number; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly taken: number }
   | { readonly flags: Int32Array };
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly transfer?: readonly TransferListItem[];
+  /** Gets the parts that come ahead of the answer, in order. More come when the promises of earlier ones have resolved. */
+  readonly onChunk?: (chunk: Uint8Array<ArrayBuffer>) => Promise<void>;
+}
 
 export interface RpcCaller<Table> {
   call<Name extends keyof Table & string>(
     method: Name,
     argument: Argument<Table[Name]>,
-    options?: { signal?: AbortSignal | undefined; transfer?: readonly TransferListItem[] },
+    options?: CallOptions,
   ): Promise<Answer<Table[Name]>>;
   /** Listens to an event of the other side. */
   onEvent(event: string, listener: (value: unknown) => void): void;
@@ -74,7 +91,12 @@ export function createCaller<Table extends CallTable>(
   const flags = new Int32Array(new SharedArrayBuffer(slots * 4));
   const waiting = new Map<
     number,
-    { resolve: (value: never) => void; reject: (error: Error) => void; done: () => void }
+    {
+      resolve: (value: never) => void;
+      reject: (error: Error) => void;
+      done: () => void;
+      onChunk: CallOptions["onChunk"];
+    }
   >();
   const listeners = new Map<string, ((value: unknown) => void)[]>();
   let last = 0;
@@ -83,6 +105,14 @@ export function createCaller<Table extends CallTable>(
     const message = raw as Message;
     if ("event" in message) {
       for (const listener of listeners.get(message.event) ?? []) listener(message.value);
+      return;
+    }
+    if ("chunkOf" in message) {
+      const { chunkOf, bytes } = message;
+      void waiting
+        .get(chunkOf)
+        ?.onChunk?.(bytes)
+        .then(() => port.postMessage({ taken: chunkOf } satisfies Message));
       return;
     }
     if (!("answer" in message)) return;
@@ -113,6 +143,7 @@ export function createCaller<Table extends CallTable>(
         waiting.set(id, {
           resolve,
           reject,
+          onChunk: options.onChunk,
           done: () => options.signal?.removeEventListener("abort", cancel),
         });
         port.postMessage({ call: id, method, argument } satisfies Message, options.transfer ?? []);
@@ -173,21 +204,50 @@ function packError(error: unknown): {
   };
 }
 
+/** A call being answered: its cancellation, and the chunks of its answer that are under way. */
+class RunningCall {
+  readonly controller = new AbortController();
+  #underWay = 0;
+  #wake = () => {};
+
+  /** Resolves when another chunk may be sent, and counts it. */
+  async room(): Promise<void> {
+    while (this.#underWay >= chunksUnderWayMax && !this.controller.signal.aborted)
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    if (this.controller.signal.aborted) throw new CancelledError();
+    this.#underWay++;
+  }
+
+  taken(): void {
+    this.#underWay--;
+    this.#wake();
+  }
+
+  cancel(): void {
+    this.controller.abort(new CancelledError());
+    this.#wake();
+  }
+}
+
 /** The answering side. Returns a function that sends events. */
 export function serveCalls<Table extends CallTable>(
   port: Port,
   methods: Methods<Table>,
 ): (event: string, value: unknown, transfer?: readonly TransferListItem[]) => void {
   let flags: Int32Array = new Int32Array(slots);
-  const running = new Map<number, AbortController>();
+  const running = new Map<number, RunningCall>();
 
   const answer = async ({ call, method, argument }: CallMessage) => {
-    const controller = new AbortController();
-    running.set(call, controller);
+    const own = new RunningCall();
+    running.set(call, own);
     const slot = Math.abs(call) % slots;
     const context: CallContext = {
       cancelled: () => Atomics.load(flags, slot) === call,
-      signal: controller.signal,
+      signal: own.controller.signal,
+      async emit(bytes) {
+        await own.room();
+        port.postMessage({ chunkOf: call, bytes } satisfies Message, [bytes.buffer]);
+      },
     };
     try {
       const run = methods[method as keyof Table];
@@ -205,7 +265,8 @@ export function serveCalls<Table extends CallTable>(
   port.on("message", (raw) => {
     const message = raw as Message;
     if ("flags" in message) flags = message.flags;
-    else if ("cancel" in message) running.get(message.cancel)?.abort(new CancelledError());
+    else if ("cancel" in message) running.get(message.cancel)?.cancel();
+    else if ("taken" in message) running.get(message.taken)?.taken();
     else if ("call" in message) void answer(message);
   });
   return (event, value, transfer = []) =>

@@ -37,9 +37,15 @@ export interface PushAnswer {
 export interface TelemetryStats {
   readonly seriesActive: number;
   readonly samplesTotal: number;
+  /** Of the head: closed windows of samples, and the times of the oldest and the newest sample. */
+  readonly chunks: number;
+  readonly oldestMs: number | null;
+  readonly newestMs: number | null;
   readonly targetsUp: number;
   readonly targetsDown: number;
   readonly restoredSamples: number;
+  /** 99th percentile of how late this thread's loop ran, since the last time it was asked. */
+  readonly loopDelayMs: number;
   readonly warnings: readonly string[];
 }
 
@@ -54,6 +60,27 @@ export interface TargetStatus {
   readonly durationMs: number | null;
   readonly intervalMs: number;
   readonly timeoutMs: number;
+}
+
+export interface DroppedTargets {
+  readonly targets: readonly {
+    readonly job: string;
+    readonly discoveredLabels: Readonly<Record<string, string>>;
+    readonly reason: string;
+  }[];
+  /** By job. */
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** What one target says of its metric families. */
+export interface TargetMetadata {
+  readonly target: Readonly<Record<string, string>>;
+  readonly families: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly help: string;
+    readonly unit: string;
+  }[];
 }
 
 interface RuleState {
@@ -88,6 +115,8 @@ export type TelemetryCalls = {
   attachJournal(argument: { port: MessagePort }): Promise<void>;
   stats(argument: null): Promise<TelemetryStats>;
   targets(argument: null): Promise<readonly TargetStatus[]>;
+  droppedTargets(argument: null): Promise<DroppedTargets>;
+  targetMetadata(argument: null): Promise<readonly TargetMetadata[]>;
   alerts(argument: null): Promise<readonly AlertInstance[]>;
   rules(argument: null): Promise<readonly RuleGroupState[]>;
   metadata(argument: {

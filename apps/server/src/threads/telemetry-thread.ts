@@ -9,6 +9,7 @@ import { invariant, messageOf, SkoposError, systemClock } from "@skopos/model";
 import { createMetricEngine } from "@skopos/promql";
 import { Journal, JournalReader, MetricStore } from "@skopos/store";
 import { startAlerting } from "./alerting.ts";
+import { watchLoopDelay } from "./loop-delay.ts";
 import { portLog } from "./port-log.ts";
 import { acceptPush } from "./pushes.ts";
 import { serveJournal } from "./remote-journal.ts";
@@ -29,6 +30,7 @@ invariant(parentPort, "the telemetry thread has a parent");
 const port = parentPort;
 const data = workerData as TelemetryThreadData;
 const log = portLog(port);
+const loopDelay = watchLoopDelay();
 
 async function start(): Promise<void> {
   const clock = systemClock;
@@ -99,6 +101,13 @@ async function start(): Promise<void> {
         lastScrapeMs: lastScrapeMs ?? null,
         durationMs: durationMs ?? null,
       })),
+    droppedTargets: () => {
+      const targets = scraper.pool.droppedTargets();
+      const counts: Record<string, number> = {};
+      for (const { job } of targets) counts[job] = (counts[job] ?? 0) + 1;
+      return { targets, counts };
+    },
+    targetMetadata: () => scraper.pool.targetMetadata(),
     alerts: () => alerting.alerts(),
     rules: () => alerting.groups(),
     metadata: ({ metric, limit }) => {
@@ -131,13 +140,17 @@ function statsOf(
   scraper: Scraper,
   warnings: readonly string[],
 ): TelemetryStats {
-  const { series, samplesAppended } = metrics.stats();
+  const { series, samplesAppended, chunks, oldestMs, newestMs } = metrics.stats();
   const targets = scraper.pool.targets();
   return {
     seriesActive: series,
     samplesTotal: samplesAppended,
+    chunks,
+    oldestMs: oldestMs ?? null,
+    newestMs: newestMs ?? null,
     targetsUp: targets.filter(({ health }) => health === "up").length,
     targetsDown: targets.filter(({ health }) => health === "down").length,
+    loopDelayMs: loopDelay.read(),
     restoredSamples: metrics.restored.snapshotSamples + metrics.restored.replayedSamples,
     warnings: [
       ...warnings,

@@ -156,6 +156,17 @@ export class ScrapePool {
     return all;
   }
 
+  /** The same by target, each family with what that target says. */
+  targetMetadata(): { target: LabelMap; families: ({ name: string } & Metadata)[] }[] {
+    const all: { target: LabelMap; families: ({ name: string } & Metadata)[] }[] = [];
+    for (const pool of this.#pools.values())
+      for (const { target, metadata } of pool.loops.values()) {
+        const families = [...metadata].map(([name, about]) => ({ name, ...about }));
+        all.push({ target: target.labels.toMap(), families });
+      }
+    return all;
+  }
+
   /** Stops every loop without marking series stale: the program will be back. */
   async stop(): Promise<void> {
     this.#stopped = true;

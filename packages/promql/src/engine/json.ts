@@ -33,8 +33,8 @@ export function toPrometheusJson(
   return text;
 }
 
-/** `{"status":"success","data":{"resultType":…,"result":…},…}` piece by piece. */
-export function* prometheusJsonChunks(result: MetricResult): Generator<string> {
+/** `{"status":"success","data":{"resultType":…,"result":…},…}` piece by piece; `stats` becomes a member of `data`. */
+export function* prometheusJsonChunks(result: MetricResult, stats?: object): Generator<string> {
   const { value, warnings, infos } = result;
   let text = `{"status":"success","data":{"resultType":"${value.type}","result":`;
   for (const piece of valuePieces(value)) {
@@ -43,6 +43,7 @@ export function* prometheusJsonChunks(result: MetricResult): Generator<string> {
     yield text;
     text = "";
   }
+  if (stats) text += `,"stats":${JSON.stringify(stats)}`;
   text += "}";
   if (warnings.length > 0) text += `,"warnings":${JSON.stringify(warnings)}`;
   if (infos.length > 0) text += `,"infos":${JSON.stringify(infos)}`;

@@ -43,7 +43,7 @@ export function formatExpr(expr: Expr): string {
     case "vector-selector":
       return selectorBody(expr) + modifiers(expr);
     case "matrix-selector":
-      return `${selectorBody(expr.selector)}[${duration(expr.range)}]${modifiers(expr.selector)}`;
+      return `${selectorBody(expr.selector)}[${durationText(expr.range)}]${modifiers(expr.selector)}`;
     case "subquery":
       return `${formatExpr(expr.expr)}${subqueryBrackets(expr)}`;
     case "call":
@@ -137,16 +137,17 @@ function modifiers(
   if (expr.at !== undefined) {
     text += typeof expr.at === "number" ? ` @ ${(expr.at / 1000).toFixed(3)}` : ` @ ${expr.at}()`;
   }
-  if (expr.offset !== undefined && expr.offset !== 0) text += ` offset ${duration(expr.offset)}`;
+  if (expr.offset !== undefined && expr.offset !== 0)
+    text += ` offset ${durationText(expr.offset)}`;
   return text;
 }
 
 function subqueryBrackets(expr: Extract<Expr, { kind: "subquery" }>): string {
-  const step = expr.step === undefined ? "" : duration(expr.step);
-  return `[${duration(expr.range)}:${step}]${modifiers(expr)}`;
+  const step = expr.step === undefined ? "" : durationText(expr.step);
+  return `[${durationText(expr.range)}:${step}]${modifiers(expr)}`;
 }
 
-function duration(value: Duration): string {
+export function durationText(value: Duration): string {
   return typeof value === "number" ? formatDuration(value) : durationExpr(value);
 }
 

@@ -13,6 +13,7 @@ export {
   type VectorMatching,
   type VectorSelector,
 } from "./ast.ts";
+export { exprJson, type JsonNode } from "./ast-json.ts";
 export type { SyntaxFeatures } from "./cursor.ts";
 export { PromqlSyntaxError } from "./error.ts";
 export { format, formatExpr, formatMatcher } from "./format.ts";

@@ -1,0 +1,33 @@
+import { describe, expect, it } from "vitest";
+import { shownConfig, shownPool } from "./config-text.ts";
+
+const text = `
+# seen by nobody: hunter2
+global: {scrape_interval: 15s}
+scrape_configs:
+  - job_name: api
+    basic_auth: {username: me, password: hunter2}
+    static_configs: [{targets: ["a:1"]}]
+  - job_name: other
+    authorization: {credentials: "hunter2"}
+    bearer_token: hunter2
+remote_write:
+  - url: "http://me:hunter2@example.org/write"
+    headers: {X-Key: hunter2}
+`;
+
+describe("the configuration that people see", () => {
+  it("has no secret and everything else", () => {
+    const shown = shownConfig(text);
+    expect(shown).not.toContain("hunter2");
+    expect(shown).toContain("scrape_interval: 15s");
+    expect(shown).toContain("http://me:<secret>@example.org/write");
+    expect(shown.match(/<secret>/g)).toHaveLength(5);
+  });
+
+  it("can be asked for by scrape pool", () => {
+    expect(shownPool(text, "other")).toMatch(/^job_name: other\n/);
+    expect(shownPool(text, "api")).not.toContain("hunter2");
+    expect(shownPool(text, "none")).toBeUndefined();
+  });
+});
