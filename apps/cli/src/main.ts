@@ -5,8 +5,10 @@ import { demoCommand } from "./commands/demo.ts";
 import { graphCommand } from "./commands/graph.ts";
 import { incidentsCommand } from "./commands/incidents.ts";
 import { labCommand } from "./commands/lab.ts";
-import { queryCommand } from "./commands/query.ts";
+import { queryCommand, queryRangeCommand, seriesCommand } from "./commands/query.ts";
+import { rulesCommand } from "./commands/rules.ts";
 import { serveCommand } from "./commands/serve.ts";
+import { targetsCommand } from "./commands/targets.ts";
 
 const exitCodes: Readonly<Record<string, number>> = {
   unreachable: 3,
@@ -28,6 +30,10 @@ const program = new Command("skopos")
   .addCommand(graphCommand())
   .addCommand(incidentsCommand())
   .addCommand(queryCommand())
+  .addCommand(queryRangeCommand())
+  .addCommand(seriesCommand())
+  .addCommand(targetsCommand())
+  .addCommand(rulesCommand())
   .addHelpText(
     "after",
     `
@@ -39,7 +45,8 @@ Start here:
 Commands that talk to a server take --server (or SKOPOS_SERVER) and print tables; -o json is for scripts.`,
   )
   .exitOverride();
-for (const command of program.commands) command.exitOverride();
+for (const command of program.commands)
+  for (const each of [command, ...command.commands]) each.exitOverride();
 
 try {
   await program.parseAsync();

@@ -16,3 +16,5 @@ export {
   type WebhookStatus,
 } from "./notify/notifier.ts";
 export type { WebhookPayload } from "./notify/payload.ts";
+export { type RuleTestOutcome, type RuleText, runRuleTests } from "./unit-test/run.ts";
+export { parseRuleTestFile, type RuleTestFile } from "./unit-test/test-file.ts";

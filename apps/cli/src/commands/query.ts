@@ -1,15 +1,9 @@
 import { parseDuration, SkoposError } from "@skopos/model";
 import { Command } from "commander";
 import { type ConnectionOptions, print, withConnection } from "../connection.ts";
+import { callPrometheus, seriesName } from "../prometheus-call.ts";
 import { formatTable } from "../table.ts";
 
-/** What the Prometheus API answers. */
-interface PrometheusAnswer {
-  readonly status: "success" | "error";
-  readonly error?: string;
-  readonly data?: PrometheusData;
-  readonly warnings?: readonly string[];
-}
 type PrometheusData =
   | {
       readonly resultType: "vector";
@@ -21,12 +15,6 @@ type PrometheusData =
     }
   | { readonly resultType: "scalar"; readonly result: [number, string] }
   | { readonly resultType: "string"; readonly result: [number, string] };
-
-function seriesName(metric: Readonly<Record<string, string>>): string {
-  const { __name__: name = "", ...labels } = metric;
-  const body = Object.entries(labels).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
-  return body.length === 0 && name ? name : `${name}{${body.join(", ")}}`;
-}
 
 function answerText(data: PrometheusData): string {
   if (data.resultType === "scalar" || data.resultType === "string") return data.result[1];
@@ -54,47 +42,114 @@ function answerText(data: PrometheusData): string {
 
 export function queryCommand(): Command {
   return withConnection(
-    new Command("query").description("ask a PromQL question").argument("<expression>"),
+    new Command("query")
+      .description("ask a PromQL question about one moment")
+      .argument("<expression>"),
   )
     .option("--time <time>", "unix seconds or RFC 3339; now when absent")
-    .option("--range <duration>", "evaluate over the last <duration> instead of once")
-    .option("--step <duration>", "step of a range", "15s")
     .addHelpText(
       "after",
-      "\nExamples:\n  skopos query 'sum by (destination_service_name) (rate(istio_requests_total[1m]))'\n  skopos query up --range 5m -o json\n",
+      "\nExample:\n  skopos query 'sum by (destination_service_name) (rate(istio_requests_total[1m]))'\n",
+    )
+    .action(async (expression: string, options: ConnectionOptions & { time?: string }) => {
+      const parameters = new URLSearchParams({ query: expression });
+      if (options.time) parameters.set("time", options.time);
+      print(
+        options,
+        await callPrometheus<PrometheusData>(options, "query", parameters, "POST"),
+        answerText,
+      );
+    });
+}
+
+interface RangeOptions extends ConnectionOptions {
+  readonly start?: string;
+  readonly end?: string;
+  readonly range: string;
+  readonly step?: string;
+}
+
+/** Unix seconds. */
+function timeOption(text: string): number {
+  const seconds = Number(text);
+  if (!Number.isNaN(seconds)) return seconds;
+  const parsed = Date.parse(text) / 1000;
+  if (Number.isNaN(parsed))
+    throw new SkoposError("usage", `not a time: ${text} (unix seconds or RFC 3339)`);
+  return parsed;
+}
+
+/** As many steps as a terminal has rows for, when none is asked for. */
+const stepsWanted = 60;
+
+export function queryRangeCommand(): Command {
+  return withConnection(
+    new Command("query-range")
+      .description("ask a PromQL question about a stretch of time")
+      .argument("<expression>"),
+  )
+    .option("--range <duration>", "how far back from the end, when no start is named", "1h")
+    .option("--start <time>", "unix seconds or RFC 3339")
+    .option("--end <time>", "unix seconds or RFC 3339; now when absent")
+    .option("--step <duration>", `a ${stepsWanted}th of the range when absent`)
+    .addHelpText("after", "\nExample:\n  skopos query-range up --range 5m --step 15s -o json\n")
+    .action(async (expression: string, options: RangeOptions) => {
+      const end = options.end === undefined ? Date.now() / 1000 : timeOption(options.end);
+      const start =
+        options.start === undefined
+          ? end - parseDuration(options.range) / 1000
+          : timeOption(options.start);
+      const step =
+        options.step === undefined
+          ? Math.max(1, Math.round((end - start) / stepsWanted))
+          : parseDuration(options.step) / 1000;
+      const parameters = new URLSearchParams({
+        query: expression,
+        start: String(start),
+        end: String(end),
+        step: String(step),
+      });
+      print(
+        options,
+        await callPrometheus<PrometheusData>(options, "query_range", parameters, "POST"),
+        answerText,
+      );
+    });
+}
+
+export function seriesCommand(): Command {
+  return withConnection(
+    new Command("series")
+      .description("list the series that match any of the selectors")
+      .argument("<selectors...>"),
+  )
+    .option("--range <duration>", "with samples in the last <duration>", "1h")
+    .option("--limit <count>", "at most so many", "1000")
+    .addHelpText(
+      "after",
+      "\nExample:\n  skopos series 'istio_requests_total{reporter=\"source\"}'\n",
     )
     .action(
       async (
-        expression: string,
-        options: ConnectionOptions & { time?: string; range?: string; step: string },
+        selectors: readonly string[],
+        options: ConnectionOptions & { range: string; limit: string },
       ) => {
-        const parameters = new URLSearchParams({ query: expression });
-        let call = "query";
-        if (options.range) {
-          const end = Date.now() / 1000;
-          call = "query_range";
-          parameters.set("start", String(end - parseDuration(options.range) / 1000));
-          parameters.set("end", String(end));
-          parameters.set("step", String(parseDuration(options.step) / 1000));
-        } else if (options.time) parameters.set("time", options.time);
-        const url = `${options.server.replace(/\/$/, "")}/api/v1/${call}`;
-        const response = await fetch(url, { method: "POST", body: parameters }).catch(
-          (cause: unknown) => {
-            throw new SkoposError(
-              "unreachable",
-              `no answer from ${options.server}: is skopos running?`,
-              { cause },
-            );
-          },
+        const end = Date.now() / 1000;
+        const parameters = new URLSearchParams({
+          start: String(end - parseDuration(options.range) / 1000),
+          end: String(end),
+          limit: options.limit,
+        });
+        for (const selector of selectors) parameters.append("match[]", selector);
+        const found = await callPrometheus<readonly Record<string, string>[]>(
+          options,
+          "series",
+          parameters,
+          "POST",
         );
-        const answer = (await response.json()) as PrometheusAnswer;
-        if (answer.status !== "success" || !answer.data)
-          throw new SkoposError(
-            "bad-query",
-            answer.error ?? `the server answered ${response.status}`,
-          );
-        print(options, answer.data, answerText);
-        for (const warning of answer.warnings ?? []) console.error(`warning: ${warning}`);
+        print(options, found, (series) =>
+          series.length === 0 ? "No series." : series.map(seriesName).sort().join("\n"),
+        );
       },
     );
 }

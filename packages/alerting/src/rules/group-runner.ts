@@ -33,6 +33,8 @@ export interface RunnerDependencies {
   readonly resendDelayMs: number;
   readonly onTransition: (transition: AlertTransition) => void;
   readonly notify: (alerts: readonly AlertSnapshot[]) => void;
+  /** Nothing came before: there is no state to restore, and `ALERTS` are written from the first evaluation. */
+  readonly startsFresh?: boolean;
 }
 
 interface RunningRule {
@@ -55,7 +57,7 @@ export class GroupRunner {
   #done: Promise<void> = Promise.resolve();
   #evaluations = 0;
   /** `ALERTS` are written only from here on, so that the state before a restart stays readable until it is restored. */
-  #restored = false;
+  #restored: boolean;
   #missed = 0;
   #lastEvaluationMs: number | undefined;
   #evaluationTimeMs: number | undefined;
@@ -63,6 +65,7 @@ export class GroupRunner {
   constructor(group: RuleGroup, deps: RunnerDependencies) {
     this.group = group;
     this.#deps = deps;
+    this.#restored = deps.startsFresh ?? false;
     this.intervalMs = group.intervalMs ?? deps.defaultIntervalMs;
     const { externalLabels, externalUrl, sink } = deps;
     this.#rules = group.rules.map((rule, i) => ({

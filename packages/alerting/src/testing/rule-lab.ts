@@ -2,62 +2,13 @@
  * Rules over series in memory with the real PromQL engine and a clock that moves when told: what rules write can be queried
  * by the rules after them, and by a second runner that stands for the program after a restart.
  */
-import {
-  type AppendOutcome,
-  type Clock,
-  type GroupRef,
-  isStale,
-  LabelSet,
-  type MetricEngine,
-  type SampleSink,
-  type SeriesRef,
-} from "@skopos/model";
+import { type Clock, LabelSet, type MetricEngine } from "@skopos/model";
 import { createMetricEngine } from "@skopos/promql";
 import { MemoryReader } from "@skopos/promql/testing";
 import type { AlertSnapshot, AlertTransition } from "../rules/alert.ts";
 import { parseRuleFile } from "../rules/file.ts";
+import { MemorySink } from "../unit-test/memory-sink.ts";
 import { RuleRunner, type RuleRunnerOptions } from "../rules/runner.ts";
-
-/** A sample sink over a `MemoryReader`. */
-class MemorySink implements SampleSink {
-  readonly reader: MemoryReader;
-  readonly #series: LabelSet[] = [];
-
-  constructor(reader: MemoryReader) {
-    this.reader = reader;
-  }
-
-  openGroup(): GroupRef {
-    return 0;
-  }
-
-  series(_group: GroupRef, labels: LabelSet): SeriesRef {
-    return this.#series.push(labels) - 1;
-  }
-
-  appendPage(
-    _group: GroupRef,
-    timeMs: number,
-    refs: Uint32Array,
-    values: Float64Array,
-    count: number,
-  ): AppendOutcome {
-    for (let i = 0; i < count; i++) {
-      const value = values[i] ?? 0;
-      const labels = this.#series[refs[i] ?? 0] ?? LabelSet.empty;
-      this.reader.add(labels, [{ timeMs, value: isStale(value) ? "stale" : value }]);
-    }
-    return { appended: count, tooOld: 0, duplicates: 0, conflicting: 0 };
-  }
-
-  closeGroup(): void {
-    // Series of a memory reader do not age.
-  }
-
-  durable(): Promise<void> {
-    return Promise.resolve();
-  }
-}
 
 /** A clock that moves when told (testkit's `FakeClock`). */
 export interface MovableClock extends Clock {

@@ -48,7 +48,8 @@ function endOfMetric(line: string): number {
   throw new SkoposError("bad-script", `unclosed braces: ${line}`);
 }
 
-function parseMetric(text: string): LabelSet {
+/** A metric alone: `name{label="value"}`. Throws `bad-script`. */
+export function parseMetric(text: string): LabelSet {
   if (/^\{\s*\}$/.test(text)) return LabelSet.empty;
   // A metric is written as a selector with equality matchers only; one without name or values is not a selector, so help it.
   const expr = parse(
