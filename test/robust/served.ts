@@ -21,6 +21,8 @@ export interface ServedOptions {
   readonly webhook?: string;
   readonly quietTime?: string;
   readonly dataDir?: string;
+  /** Further settings. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 export interface Served {
@@ -70,6 +72,9 @@ export function serveArguments(options: ServedOptions): string[] {
     webhooks: webhook === undefined ? [] : [{ url: webhook }],
     clickhouse: { memoryMaxMB: 512 },
     incidents: { quietTime },
+    // Several servers run at a time here and there, and the usual port may be anyone's.
+    otlp: { grpc: "off" },
+    ...options.settings,
   };
   // JSON is YAML.
   writeFileSync(config, JSON.stringify(settings, null, 2));

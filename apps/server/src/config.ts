@@ -77,6 +77,17 @@ const schema = z.strictObject({
       quietTime: duration.default(60_000),
     })
     .prefault({}),
+  otlp: z
+    .strictObject({
+      /** OTLP over gRPC; absent: 127.0.0.1:4317 when it is free. */
+      grpc: z.union([z.literal("off"), listen]).optional(),
+      /** The usual port of OTLP/HTTP, as 127.0.0.1:4318, besides the paths of the main one. */
+      http: z.union([z.literal("off"), listen]).default("off"),
+    })
+    .prefault({}),
+  zipkin: z
+    .strictObject({ listen: z.union([z.literal("off"), listen]).default("off") })
+    .prefault({}),
   ingest: z
     .strictObject({
       /** Per service; absent: as much as comes. */
@@ -105,8 +116,11 @@ export function parseServerConfig(input: unknown, source = "configuration"): Ser
     throw new SkoposError("bad-config", `${source}:\n${lines.join("\n")}`);
   }
   const config = result.data;
-  const host = hostOf(config.listen);
-  if (!isLoopback(host) && config.auth.tokens.length === 0) {
+  const { otlp, zipkin } = config;
+  for (const address of [config.listen, otlp.grpc, otlp.http, zipkin.listen]) {
+    if (address === undefined || address === "off" || config.auth.tokens.length > 0) continue;
+    const host = hostOf(address);
+    if (isLoopback(host)) continue;
     throw new SkoposError(
       "bad-config",
       `refusing to listen on ${host} without authentication: add auth.tokens (name, role, sha256 of the token), or listen on 127.0.0.1`,

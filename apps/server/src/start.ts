@@ -22,6 +22,7 @@ import {
 import { type Logger, pino } from "pino";
 import { hostOf, isLoopback, portOf, type ServerConfig } from "./config.ts";
 import { createPractice } from "./faces/practice.ts";
+import { startIngestListeners } from "./faces/ingest-listeners.ts";
 import { bindPrometheus } from "./faces/prometheus/bind.ts";
 import { PushDoor } from "./faces/push-door.ts";
 import { bindPush } from "./faces/push.ts";
@@ -207,6 +208,14 @@ async function startParts(
   await servePage(app, resourceDir("web"));
   teardown.add("HTTP", () => app.close());
   await listen(app, config);
+  await startIngestListeners({
+    config,
+    guard,
+    door,
+    status: ground.status,
+    log,
+    onStarted: (name, stop) => teardown.add(name, stop),
+  });
   const pulse = setInterval(() => ground.announce("graph"), config.scrapeInterval);
   teardown.add("pulse", () => clearInterval(pulse));
   log.info({ url, dataDir }, "watching");

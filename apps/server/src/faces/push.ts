@@ -37,24 +37,24 @@ export async function bindPush(
     const paths = groups.flatMap((group): [string, PushKind][] =>
       Object.entries(pathGroups[group]),
     );
+    const kinds = new Map<string | undefined, PushKind>(paths);
+    scope.setErrorHandler((error, request, reply) =>
+      refuse(kinds.get(request.routeOptions.url), error, request, reply),
+    );
     for (const [path, kind] of paths) {
       scope.post(
         path,
         { bodyLimit: pushBytesMax, onRequest: async (request) => mayPush(request) },
         async (request, reply) => {
-          try {
-            const answer = await door.push({
-              kind,
-              body: bodyOf(request),
-              contentType: request.headers["content-type"],
-              contentEncoding: request.headers["content-encoding"],
-            });
-            reply.status(answer.status);
-            if (answer.contentType) reply.type(answer.contentType);
-            return reply.send(answer.body);
-          } catch (error) {
-            return refuse(kind, error, request, reply);
-          }
+          const answer = await door.push({
+            kind,
+            body: bodyOf(request),
+            contentType: request.headers["content-type"],
+            contentEncoding: request.headers["content-encoding"],
+          });
+          reply.status(answer.status);
+          if (answer.contentType) reply.type(answer.contentType);
+          return reply.send(answer.body);
         },
       );
     }
@@ -63,12 +63,17 @@ export async function bindPush(
 }
 
 /** Senders read text, not our JSON; those of OTLP a Status. */
-function refuse(kind: PushKind, error: unknown, request: FastifyRequest, reply: FastifyReply) {
+function refuse(
+  kind: PushKind | undefined,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
   const { status, body: problem } = refusalOf(error);
   const { message } = problem.error;
   reply.status(status);
   if (status === 429 || status === 503) reply.header("retry-after", "1");
-  if (!kind.startsWith("otlp-")) return reply.type("text/plain").send(message);
+  if (!kind?.startsWith("otlp-")) return reply.type("text/plain").send(message);
   const code = grpcCodeOf(problem.error.code);
   const answer = encodeRpcStatus({ code, message }, request.headers["content-type"]);
   return reply.type(answer.contentType).send(answer.body);

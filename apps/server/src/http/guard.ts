@@ -86,13 +86,17 @@ export class Guard {
   }
 
   /** Telemetry pushes: tokens where asked for, and never a browser. */
-  requireIngest(request: FastifyRequest): void {
+  requireIngest(request: FastifyRequest, anonymous = this.#settings.anonymousIngest): void {
     if (request.headers.origin !== undefined || request.headers["sec-fetch-site"] !== undefined) {
       throw new SkoposError("wrong-origin", "telemetry is not accepted from browsers");
     }
-    if (this.#settings.anonymousIngest) return;
-    const authorization = request.headers.authorization ?? "";
-    if (!this.#sessions.mayIngest(authorization.replace(/^Bearer /, ""))) {
+    this.requireIngestToken(request.headers.authorization, anonymous);
+  }
+
+  /** As `requireIngest`, for protocols that no browser speaks. `anonymous` where the listener's address decides. */
+  requireIngestToken(authorization = "", anonymous = this.#settings.anonymousIngest): void {
+    if (anonymous) return;
+    if (!this.#sessions.mayIngest(authorization.replace(/^Bearer /i, ""))) {
       throw new SkoposError(
         "unauthenticated",
         "pushing telemetry needs a bearer token with the role ingest",
