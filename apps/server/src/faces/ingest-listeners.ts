@@ -56,9 +56,9 @@ async function startGrpc(parts: ListenerParts, wanted: string): Promise<void> {
   const anonymous = anonymousOn(wanted, config);
   const mayPush = (authorization: string | undefined) =>
     guard.requireIngestToken(authorization, anonymous);
-  const { address, stop } = await listenOtlpGrpc(wanted, mayPush, door);
-  parts.onStarted("OTLP/gRPC", stop);
-  parts.status.set("OTLP/gRPC", "ok", address);
+  const listener = await listenOtlpGrpc(wanted, mayPush, door);
+  parts.onStarted("OTLP/gRPC", () => listener.stop());
+  parts.status.set("OTLP/gRPC", "ok", listener.address);
 }
 
 async function startHttp(
