@@ -183,11 +183,9 @@ const noTraces: Pick<TraceEngine, "trace" | "search"> = {
   trace: () => Promise.resolve([]),
   search: () => Promise.resolve({ traces: [], warnings: [], spansRead: 0 }),
 };
-const noLogs: LogEngine = {
-  query: () => Promise.resolve({ type: "lines", records: [] }),
+const noLogs: Pick<LogEngine, "query" | "labelNames"> = {
+  query: () => Promise.resolve({ type: "lines", records: [], plan: { selections: [] } }),
   labelNames: () => Promise.resolve([]),
-  labelValues: () => Promise.resolve([]),
-  streams: () => Promise.resolve([]),
 };
 
 export class PracticeWorld {

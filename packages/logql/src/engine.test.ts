@@ -19,6 +19,8 @@ function readerOf(records: readonly LogRecord[]): LogReader {
       if (direction === "backward") found.reverse();
       return found.slice(0, limit);
     },
+    stats: async () => ({ streams: 0, chunks: 0, entries: 0, bytes: 0 }),
+    patterns: async () => [],
     labelNames: async () => [],
     labelValues: async () => [],
     streams: async () => [],

@@ -3,13 +3,32 @@ export { formatDuration, parseDuration } from "./duration.ts";
 export { CancelledError, invariant, LimitError, messageOf, SkoposError } from "./errors.ts";
 export { type LabelMap, LabelSet, metricNameLabel } from "./labels.ts";
 export type {
+  DetectedField,
+  DetectedFieldsRequest,
+  DetectedLabel,
+  LabelCondition,
   LineFilter,
+  LogCountRequest,
+  LogCountSeries,
   LogEngine,
+  LogFilter,
+  LogLine,
+  LogPattern,
+  LogPlan,
   LogQuery,
+  LogRange,
   LogReader,
   LogRecord,
   LogResult,
+  LogScope,
   LogSelect,
+  LogSelectionPlan,
+  LogStats,
+  LogVolume,
+  LogVolumeRequest,
+  TailBatch,
+  TailPosition,
+  TailRequest,
 } from "./log.ts";
 export {
   type CompiledMatcher,

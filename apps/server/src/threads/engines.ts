@@ -37,6 +37,14 @@ export function createEngines(
     labelValues: (name, query, startMs, endMs) =>
       pool.call("logLabelValues", { name, query, startMs, endMs }),
     streams: (match, startMs, endMs) => pool.call("logStreams", { match, startMs, endMs }),
+    stats: ({ signal, ...scope }) => pool.call("logStats", scope, { signal }),
+    volume: ({ signal, ...request }) => pool.call("logVolume", request, { signal }),
+    detectedFields: ({ signal, ...request }) => pool.call("logFields", request, { signal }),
+    detectedFieldValues: (field, { signal, ...request }) =>
+      pool.call("logFieldValues", { ...request, field }, { signal }),
+    detectedLabels: ({ signal, ...scope }) => pool.call("logLabels", scope, { signal }),
+    patterns: ({ signal, ...request }) => pool.call("logPatterns", request, { signal }),
+    tail: ({ signal, ...request }) => pool.call("logTail", request, { signal }),
   };
   return { metrics, traces, logs };
 }

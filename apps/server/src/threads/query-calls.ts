@@ -1,14 +1,24 @@
 /** What the main thread asks of a query thread. Everything here is structured-cloneable. */
 import type {
+  DetectedField,
+  DetectedFieldsRequest,
+  DetectedLabel,
   LabelMap,
+  LogPattern,
   LogQuery,
   LogResult,
+  LogScope,
+  LogStats,
+  LogVolume,
+  LogVolumeRequest,
   Matcher,
   MetricResult,
   Span,
   TagNames,
   TagScope,
   TagValue,
+  TailBatch,
+  TailRequest,
   TraceSearchResult,
 } from "@skopos/model";
 import type { JsonNode } from "@skopos/promql/syntax";
@@ -53,6 +63,8 @@ interface SeriesRequest {
   readonly endMs: number;
   readonly limit: number;
 }
+
+type WithoutSignal<Request> = Omit<Request, "signal">;
 
 interface TimeRange {
   readonly startMs: number;
@@ -104,4 +116,13 @@ export type QueryCalls = {
     request: TimeRange & { name: string; query: string | undefined },
   ): Promise<string[]>;
   logStreams(request: TimeRange & { match: readonly string[] }): Promise<LabelMap[]>;
+  logStats(scope: WithoutSignal<LogScope>): Promise<LogStats>;
+  logVolume(request: WithoutSignal<LogVolumeRequest>): Promise<LogVolume[]>;
+  logFields(request: WithoutSignal<DetectedFieldsRequest>): Promise<DetectedField[]>;
+  logFieldValues(
+    request: WithoutSignal<DetectedFieldsRequest> & { field: string },
+  ): Promise<string[]>;
+  logLabels(scope: WithoutSignal<LogScope>): Promise<DetectedLabel[]>;
+  logPatterns(request: WithoutSignal<LogScope> & { stepMs: number }): Promise<LogPattern[]>;
+  logTail(request: WithoutSignal<TailRequest>): Promise<TailBatch>;
 };

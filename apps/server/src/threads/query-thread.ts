@@ -96,4 +96,12 @@ serveCalls<QueryCalls>(parentPort, {
   logLabelValues: ({ name, query, startMs, endMs }) =>
     logs.labelValues(name, query, startMs, endMs),
   logStreams: ({ match, startMs, endMs }) => logs.streams(match, startMs, endMs),
+  logStats: (scope, { signal }) => logs.stats({ ...scope, signal }),
+  logVolume: (request, { signal }) => logs.volume({ ...request, signal }),
+  logFields: (request, { signal }) => logs.detectedFields({ ...request, signal }),
+  logFieldValues: ({ field, ...request }, { signal }) =>
+    logs.detectedFieldValues(field, { ...request, signal }),
+  logLabels: (scope, { signal }) => logs.detectedLabels({ ...scope, signal }),
+  logPatterns: (request, { signal }) => logs.patterns({ ...request, signal }),
+  logTail: (request, { signal }) => logs.tail({ ...request, signal }),
 });

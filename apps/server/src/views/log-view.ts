@@ -1,6 +1,6 @@
 /** Log lines as a page shows them: level, trace and service read off labels, metadata or the line itself. */
 import type { EntityRef, LogLine } from "@skopos/api";
-import type { LogRecord } from "@skopos/model";
+import type { LogLine as FoundLine, LogRecord } from "@skopos/model";
 
 type Level = LogLine["level"];
 
@@ -55,7 +55,9 @@ function entityOf(record: LogRecord): EntityRef | null {
     : null;
 }
 
-export function toLogLine(record: LogRecord): LogLine {
+/** What a query parsed out of the line is shown as its metadata is. */
+export function toLogLine(found: FoundLine): LogLine {
+  const record = { ...found, metadata: { ...found.metadata, ...found.parsed } };
   const json = parsedLine(record.line);
   return {
     timeNs: record.timeNs.toString(),

@@ -21,7 +21,7 @@ import { between, combine, mean, type Range, type Series, sumOf } from "./statis
 export interface DiagnosisEngines {
   readonly metrics: MetricEngine;
   readonly traces: TraceQueries;
-  readonly logs: LogEngine;
+  readonly logs: Pick<LogEngine, "query" | "labelNames">;
 }
 
 export interface DiagnosisInput {

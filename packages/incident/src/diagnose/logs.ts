@@ -33,7 +33,7 @@ export interface LogWindow {
 
 /** The strongest new pattern among lines that speak of trouble. Undefined when there is none, or no logs of the service. */
 export async function findLogPattern(
-  engine: LogEngine,
+  engine: Pick<LogEngine, "query" | "labelNames">,
   serviceId: string,
   window: LogWindow,
   warnings: string[],

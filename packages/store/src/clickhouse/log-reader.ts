@@ -3,7 +3,16 @@
  * streams that pass and the time range are then the key of `logs`.
  */
 import type { ClickHouseClient } from "@clickhouse/client";
-import type { LabelMap, LogReader, LogRecord, LogSelect, Matcher } from "@skopos/model";
+import type {
+  LabelMap,
+  LogPattern,
+  LogRange,
+  LogReader,
+  LogRecord,
+  LogSelect,
+  LogStats,
+  Matcher,
+} from "@skopos/model";
 import {
   allOf,
   Bindings,
@@ -63,9 +72,7 @@ class ClickHouseLogReader implements LogReader {
     const bindings = new Bindings();
     const limit = Math.max(0, Math.min(Math.trunc(select.limit), linesMax));
     const conditions = [
-      `stream IN (SELECT stream FROM streams WHERE ${streamsSql(bindings, matchers, startNs, endNs)})`,
-      `time_ns >= ${bindings.bind("Int64", startNs)}`,
-      `time_ns < ${bindings.bind("Int64", endNs)}`,
+      ...this.#lines(bindings, matchers, startNs, endNs),
       ...filters.map((filter) => filterSql(bindings, filter)),
     ];
     const query = `SELECT toString(time_ns), labels, metadata, line FROM logs WHERE ${allOf(conditions)}
@@ -77,6 +84,34 @@ class ClickHouseLogReader implements LogReader {
       metadata,
       line,
     }));
+  }
+
+  async stats(matchers: readonly Matcher[], range: LogRange): Promise<LogStats> {
+    const bindings = new Bindings();
+    const startNs = nsOf(range.startMs);
+    const endNs = nsOf(range.endMs);
+    const query = `SELECT uniqExact(stream), uniqExact(_part), count(), sum(length(line)) FROM logs WHERE
+      ${allOf(this.#lines(bindings, matchers, startNs, endNs))}`;
+    const rows = await this.#rows<[number, number, number, number]>(query, bindings, range.signal);
+    const [streams = 0, chunks = 0, entries = 0, bytes = 0] = rows[0] ?? [];
+    return { streams, chunks, entries, bytes };
+  }
+
+  patterns(): Promise<LogPattern[]> {
+    return Promise.resolve([]);
+  }
+
+  #lines(
+    bindings: Bindings,
+    matchers: readonly Matcher[],
+    startNs: bigint,
+    endNs: bigint,
+  ): string[] {
+    return [
+      `stream IN (SELECT stream FROM streams WHERE ${streamsSql(bindings, matchers, startNs, endNs)})`,
+      `time_ns >= ${bindings.bind("Int64", startNs)}`,
+      `time_ns < ${bindings.bind("Int64", endNs)}`,
+    ];
   }
 
   async labelNames(startMs: number, endMs: number): Promise<string[]> {

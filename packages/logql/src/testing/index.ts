@@ -1,0 +1,2 @@
+/** For tests: a reader over lines in memory. */
+export { MemoryLogReader } from "./memory-reader.ts";
