@@ -8,10 +8,11 @@ import { SimulatedDisk } from "@skopos/testkit";
 import * as fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { crc32c } from "./crc32c.ts";
-import type { Files } from "./files.ts";
+import { diskFiles, type Files } from "./files.ts";
 import { frameKinds } from "./frame.ts";
 import { type JournalFrame, JournalReader } from "./journal-reader.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
+import { listSegments } from "./segment.ts";
 
 const dirs: string[] = [];
 async function newDir(): Promise<string> {
@@ -278,6 +279,8 @@ describe("journal", () => {
     removals.push(journal.truncateBefore(positions[180] ?? 0));
     await Promise.all(removals);
     expect(journal.firstPosition).toBeGreaterThan(positions[160] ?? 0);
+    const [oldest] = await listSegments(diskFiles, dir);
+    expect(oldest).toBe(journal.firstPosition);
     const kept = await texts(dir, undefined, positions[180]);
     expect(kept.map((text) => text.split(" ")[0])).toEqual(
       Array.from({ length: 19 }, (_, i) => String(181 + i)),
