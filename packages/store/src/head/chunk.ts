@@ -106,6 +106,16 @@ export class ChunkEncoder {
   }
 }
 
+/** Samples in a chunk outside the arena. */
+export function samplesOfChunk(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(4 * chunkWord.samples, true);
+}
+
+/** Time of its newest sample. */
+export function newestMsOfChunk(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getFloat64(32, true);
+}
+
 /** A place to look at chunks from; moved along, so that no object is made per chunk. */
 export class ChunkCursor {
   readonly #arena: Arena;

@@ -9,7 +9,7 @@
 import { LimitError } from "@skopos/model";
 import { ChunkAllocator, OpenAllocator, strideFor } from "./allocators.ts";
 import { f64, fillAbsent, GrowingColumn, i32, isAbsent } from "./cells.ts";
-import { ChunkCursor, ChunkEncoder, type OpenWindow } from "./chunk.ts";
+import { ChunkCursor, ChunkEncoder, type OpenWindow, samplesOfChunk } from "./chunk.ts";
 import {
   familyColumnsMax,
   familyWord,
@@ -20,10 +20,14 @@ import {
   windowRows,
 } from "./memory.ts";
 
-/** A family's content, without names. */
+/** A family's content, without names; of an ordered one perhaps only the recent chunks. */
 export interface FamilyBytes {
+  /** The same before and after a restart; no other family ever has it. */
+  readonly uid: number;
   readonly unordered: boolean;
   readonly columns: number;
+  /** Time of its newest sample, whether that is here or not. */
+  readonly newestMs: number;
   /** As in `chunk.ts`, oldest first; their family and next mean nothing. */
   readonly chunks: readonly Uint8Array[];
   /** The open window: its times, and its cells as words, row after row, `columns` to a row. */
@@ -47,6 +51,8 @@ export class Families {
   /** Rows of the open window that were mostly holes. */
   readonly #apart = new GrowingColumn();
   #newestMs = new Float64Array(64);
+  readonly #uids = new GrowingColumn();
+  #nextUid = 1;
   #chunkCount = 0;
 
   constructor(share: HeadShare) {
@@ -78,6 +84,7 @@ export class Families {
     const family = this.#free.pop() ?? this.#count++;
     this.#rows.set(family, 0);
     this.#apart.set(family, 0);
+    this.#uids.set(family, this.#nextUid++);
     if (family >= this.#newestMs.length) {
       const grown = new Float64Array(this.#newestMs.length * 2);
       grown.set(this.#newestMs);
@@ -246,6 +253,18 @@ export class Families {
       this.#newestMs[family] = this.#cursor.newestMs;
   }
 
+  /** Locked. Puts placed chunks, oldest first, before all others of the family. */
+  linkBefore(family: number, pointers: readonly number[]): void {
+    let next = this.firstChunk(family);
+    for (const pointer of pointers.toReversed()) {
+      if (this.#cursor.moveTo(pointer)) this.#cursor.next = next;
+      if (next === 0) this.#set(family, familyWord.last, pointer);
+      next = pointer;
+      this.#chunkCount++;
+    }
+    this.#set(family, familyWord.first, next);
+  }
+
   /** Locked. Empties the open window after its chunk is linked. */
   clear(family: number): void {
     const window = this.window(family);
@@ -283,15 +302,35 @@ export class Families {
     return this.#get(family, familyWord.width);
   }
 
-  /** Everything the family holds, as views that are valid until it changes. */
-  image(family: number): FamilyBytes {
-    const chunks: Uint8Array[] = [];
-    let samples = 0;
+  uid(family: number): number {
+    return this.#uids.at(family);
+  }
+
+  /** Gives a family the number it had before a restart; the next new one gets a higher one. */
+  restoreUid(family: number, uid: number): void {
+    this.#uids.set(family, uid);
+    this.#nextUid = Math.max(this.#nextUid, uid + 1);
+  }
+
+  /** Chunks that end in [fromMs, beforeMs), as views that are valid until they are dropped. */
+  *chunksBetween(family: number, fromMs: number, beforeMs: number): Generator<Uint8Array> {
     let next = this.firstChunk(family);
-    for (; this.#cursor.moveTo(next); next = this.#cursor.next) {
-      chunks.push(this.#cursor.bytes());
-      samples += this.#cursor.samples;
+    while (this.#cursor.moveTo(next)) {
+      const { newestMs } = this.#cursor;
+      next = this.#cursor.next;
+      if (newestMs >= fromMs && newestMs < beforeMs) yield this.#cursor.bytes();
     }
+  }
+
+  /**
+   * What the family holds, as views that are valid until it changes. Chunks of an ordered family that end before
+   * `chunksFromMs` are left out.
+   */
+  image(family: number, chunksFromMs: number): FamilyBytes {
+    const fromMs = this.isUnordered(family) ? -Infinity : chunksFromMs;
+    const chunks = [...this.chunksBetween(family, fromMs, Infinity)];
+    let samples = 0;
+    for (const chunk of chunks) samples += samplesOfChunk(chunk);
     const window = this.window(family);
     const times = window.f64.subarray(window.at, window.at + window.rows);
     const cells = new Uint32Array(2 * window.rows * window.width);
@@ -302,8 +341,10 @@ export class Families {
     }
     for (let i = 0; i < cells.length / 2; i++) if (!isAbsent(cells, i)) samples++;
     return {
+      uid: this.uid(family),
       unordered: this.isUnordered(family),
       columns: window.width,
+      newestMs: this.newestMs(family),
       chunks,
       times,
       cells,

@@ -9,9 +9,13 @@
  */
 import {
   CancelledError,
+  compileMatcher,
+  type ExemplarReader,
+  type ExemplarSeries,
   type LabelSelect,
   type LabelSet,
   LimitError,
+  matchesAll,
   type Matcher,
   type MetricReader,
   type MetricSelect,
@@ -21,10 +25,12 @@ import {
 import { BlockBuilder } from "./block-builder.ts";
 import { f64, isAbsent, wordsOf } from "./cells.ts";
 import type { Catalog } from "./definitions.ts";
+import { ExemplarRing } from "./exemplars.ts";
 import { type FamilyPlan, FamilyReader } from "./family-read.ts";
+import { HistogramReader } from "./histograms.ts";
 import { endOfList } from "./label-index.ts";
 import { matchSeries } from "./match.ts";
-import { groupWord, groupWords, type HeadShare } from "./memory.ts";
+import { controlDouble, groupWord, groupWords, type HeadShare } from "./memory.ts";
 import { mergePieces, type Piece } from "./merge.ts";
 
 export interface CatalogSource {
@@ -63,15 +69,26 @@ type FamilyPiece = Piece & { readonly unordered: boolean; readonly shared: () =>
 
 const startOver = Symbol("start over");
 
-export class HeadReader implements MetricReader {
+export class HeadReader implements MetricReader, ExemplarReader {
   readonly #groups: Int32Array;
+  readonly #bounds: Float64Array;
   readonly #source: CatalogSource;
   readonly #families: FamilyReader;
+  readonly #histograms: HistogramReader;
+  readonly #exemplars: ExemplarRing;
 
   constructor(share: HeadShare, source: CatalogSource) {
     this.#groups = new Int32Array(share.groups);
+    this.#bounds = new Float64Array(share.control);
     this.#source = source;
     this.#families = new FamilyReader(share);
+    this.#histograms = new HistogramReader(share);
+    this.#exemplars = new ExemplarRing(share);
+  }
+
+  /** Every sample from here on that the head was ever given is in it; 0 when that is true of all. Unix ms. */
+  get completeSinceMs(): number {
+    return f64(this.#bounds, controlDouble.completeSinceMs);
   }
 
   /** Throws `limit`, `cancelled`, `bad-regex`; `unavailable` when the head changes faster than it can be read. */
@@ -84,6 +101,7 @@ export class HeadReader implements MetricReader {
   }
 
   #trySelect(request: MetricSelect, strict: boolean): SeriesBlock | typeof startOver {
+    const epoch = this.#histograms.epoch();
     const catalog = this.#source.catalog();
     const ids = matchSeries(catalog.index, request.matchers);
     const groups = this.#requests(catalog, ids);
@@ -96,7 +114,7 @@ export class HeadReader implements MetricReader {
       if (!this.#readGroup(catalog, ids, group, request, strict, builder, pieces)) return startOver;
     }
     this.#addMerged(catalog, ids, pieces, request, builder);
-    return builder.finish();
+    return this.#histograms.resolve(builder.finish(), epoch) ?? startOver;
   }
 
   /** Which columns of which families hold the series, by group, with the rows each family shows now. */
@@ -287,6 +305,37 @@ export class HeadReader implements MetricReader {
       out.push(catalog.index.labels(id));
     }
     return out;
+  }
+
+  /** Throws `unavailable` when exemplars come faster than they can be read. */
+  async exemplars(request: LabelSelect): Promise<ExemplarSeries[]> {
+    const sets = request.matcherSets.map((matchers) => matchers.map(compileMatcher));
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      const { index } = this.#source.catalog();
+      const known = new Map<number, boolean>();
+      let taken = 0;
+      const isWanted = (id: number) => {
+        if (id >= index.seriesCount || index.isDead(id)) return false;
+        const labels = index.labels(id);
+        return sets.length === 0 || sets.some((set) => matchesAll(set, labels));
+      };
+      const wanted = (id: number) => {
+        const before = known.get(id);
+        if (before !== undefined) return before;
+        const now = taken < request.limit && isWanted(id);
+        known.set(id, now);
+        if (now) taken++;
+        return now;
+      };
+      const found = this.#exemplars.select(request.startMs, request.endMs, wanted);
+      // Rewritten names may have given the series other numbers meanwhile.
+      if (!found || !this.#source.covers(0)) continue;
+      return Array.from(found, ([id, exemplars]) => ({
+        labels: index.labels(id).toMap(),
+        exemplars: exemplars.sort((a, b) => a.timeMs - b.timeMs),
+      }));
+    }
+    throw unreadable();
   }
 
   async labelNames(request: LabelSelect): Promise<string[]> {

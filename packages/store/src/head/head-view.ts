@@ -1,12 +1,20 @@
 /** The head as seen from another thread: an index of its own, the samples in place. */
-import type { LabelSelect, LabelSet, MetricReader, MetricSelect, SeriesBlock } from "@skopos/model";
+import type {
+  ExemplarReader,
+  ExemplarSeries,
+  LabelSelect,
+  LabelSet,
+  MetricReader,
+  MetricSelect,
+  SeriesBlock,
+} from "@skopos/model";
 import { SkoposError } from "@skopos/model";
 import { FoldedDefinitions } from "./definitions.ts";
 import { HeadReader } from "./head-reader.ts";
 import { controlWord, formatVersion, type HeadShare } from "./memory.ts";
 
 /** Needs nothing but the share: what is new is found in shared memory when a question comes. */
-export class HeadView implements MetricReader {
+export class HeadView implements MetricReader, ExemplarReader {
   readonly #reader: HeadReader;
 
   /** Throws `bad-share` when the share was made by another version of this code. */
@@ -19,6 +27,11 @@ export class HeadView implements MetricReader {
       covers: (definedAt) => folded.covers(definedAt),
       behind: () => folded.behind,
     });
+  }
+
+  /** Every sample from here on that the head was ever given is in it; 0 when that is true of all. Unix ms. */
+  get completeSinceMs(): number {
+    return this.#reader.completeSinceMs;
   }
 
   select(request: MetricSelect): Promise<SeriesBlock> {
@@ -35,5 +48,9 @@ export class HeadView implements MetricReader {
 
   labelValues(name: string, request: LabelSelect): Promise<string[]> {
     return this.#reader.labelValues(name, request);
+  }
+
+  exemplars(request: LabelSelect): Promise<ExemplarSeries[]> {
+    return this.#reader.exemplars(request);
   }
 }

@@ -16,15 +16,27 @@
  * their column, because their refs stay valid; they are bounded by the limit per group. The same label set in two groups
  * is one series to readers; samples of both at one time are not counted as duplicates, the older column wins.
  */
-import type { AppendOutcome, GroupRef, LabelSet, MetricReader, SeriesRef } from "@skopos/model";
-import { highWord, lowWord } from "@skopos/model";
+import {
+  type AppendOutcome,
+  type Exemplar,
+  type ExemplarReader,
+  type GroupRef,
+  highWord,
+  LabelSet,
+  lowWord,
+  type MetricReader,
+  type NativeHistogram,
+  type SeriesRef,
+} from "@skopos/model";
 import { absentLow, markerHigh, u32, wordsOf } from "./cells.ts";
 import { ChunkCursor } from "./chunk.ts";
+import { type ExemplarImage, ExemplarStore } from "./exemplars.ts";
 import { Families } from "./families.ts";
 import { findSample } from "./find-sample.ts";
 import { GroupLock } from "./group-lock.ts";
-import { type FamilyImage, type GroupImage, HeadImages } from "./head-image.ts";
+import { type FamilyImage, HeadImages, type OlderChunks } from "./head-image.ts";
 import { HeadReader } from "./head-reader.ts";
+import { histogramHigh, type HistogramSegment, HistogramStore } from "./histograms.ts";
 import { allocateShare, type HeadShare, windowRows } from "./memory.ts";
 import { type HeadGroup, type PlaceLimits, Places } from "./places.ts";
 import { Retention } from "./retention.ts";
@@ -35,6 +47,9 @@ export interface HeadOptions extends PlaceLimits {
   readonly openBytesMax: number;
   readonly chunkBytesMax: number;
   readonly definitionBytesMax: number;
+  readonly histogramBytesMax: number;
+  /** The newest so many exemplars of all series are kept; 0 keeps none. */
+  readonly exemplarsMax: number;
 }
 
 const headDefaults: HeadOptions = {
@@ -45,6 +60,8 @@ const headDefaults: HeadOptions = {
   openBytesMax: 2 ** 30,
   chunkBytesMax: 2 * 2 ** 30,
   definitionBytesMax: 2 ** 29,
+  histogramBytesMax: 2 ** 28,
+  exemplarsMax: 100_000,
 };
 
 export interface HeadStats {
@@ -54,11 +71,14 @@ export interface HeadStats {
   /** Windows, chunks and the writer's own index and tables. */
   readonly bytes: number;
   readonly chunks: number;
+  readonly exemplars: number;
   /** Undefined when there are no samples. */
   readonly oldestMs: number | undefined;
   readonly newestMs: number | undefined;
 }
 
+/** Room for exemplars is so many bytes each: a trace id, a span id and the record's head. */
+const exemplarBytesMean = 128;
 /** Rows of a window that may be mostly holes before their members are moved. */
 const apartRowsMax = 4;
 
@@ -70,7 +90,12 @@ export class Head {
   readonly #places: Places;
   readonly #retention: Retention;
   readonly #images: HeadImages;
+  readonly #histograms: HistogramStore;
+  readonly #exemplars: ExemplarStore;
   readonly #cursor: ChunkCursor;
+  /** The page of a single histogram. */
+  readonly #oneRef = new Uint32Array(1);
+  readonly #oneCell = new Uint32Array(2);
   /** Families with an unpublished row of the page being appended. */
   readonly #touched: number[] = [];
   #samplesAppended = 0;
@@ -83,12 +108,15 @@ export class Head {
     const share = allocateShare({
       ...this.#options,
       familiesMax: this.#options.groupsMax * 2,
+      exemplarBytesMax: this.#options.exemplarsMax * exemplarBytesMean,
     });
     this.#share = share;
     this.#families = new Families(share);
     this.#lock = new GroupLock(share);
-    this.#places = new Places(share, this.#families, this.#lock, this.#options);
-    this.#retention = new Retention(this.#places, this.#families, this.#lock);
+    this.#histograms = new HistogramStore(share);
+    this.#exemplars = new ExemplarStore(share, this.#options.exemplarsMax);
+    this.#places = new Places(share, this.#families, this.#lock, this.#options, this.#exemplars);
+    this.#retention = new Retention(share, this.#places, this.#families, this.#lock);
     this.#images = new HeadImages(this.#places, this.#families, this.#lock, this.#retention);
     this.#cursor = new ChunkCursor(this.#families.chunks.arena);
   }
@@ -99,7 +127,7 @@ export class Head {
   }
 
   /** For this thread. */
-  reader(): MetricReader {
+  reader(): MetricReader & ExemplarReader {
     return new HeadReader(this.#share, {
       catalog: () => this.#places.catalog,
       covers: () => true,
@@ -134,6 +162,10 @@ export class Head {
     return this.#places.series(group, labels);
   }
 
+  groupOf(ref: SeriesRef): GroupRef {
+    return this.#places.refs.groupOf(ref);
+  }
+
   /** The labels of a ref. */
   labels(ref: SeriesRef): LabelSet {
     return this.#places.labels(ref);
@@ -147,22 +179,54 @@ export class Head {
     count: number,
   ): AppendOutcome {
     const group = this.group(groupId);
+    const outcome = this.#append(group, timeMs, refs, wordsOf(values), count);
+    this.#splitApart(group, refs, count);
+    return outcome;
+  }
+
+  /** As `appendPage` for one histogram; it joins the row that a page of the same time made. Throws `limit`. */
+  appendHistogram(
+    groupId: GroupRef,
+    ref: SeriesRef,
+    timeMs: number,
+    histogram: NativeHistogram,
+  ): AppendOutcome {
+    const pointer = this.#histograms.append(timeMs, histogram);
+    this.#oneRef[0] = ref;
+    this.#oneCell[highWord] = histogramHigh;
+    this.#oneCell[lowWord] = pointer;
+    const outcome = this.#append(this.group(groupId), timeMs, this.#oneRef, this.#oneCell, 1);
+    this.#touched.length = 0;
+    if (outcome.appended === 0) this.#histograms.undo(pointer);
+    return outcome;
+  }
+
+  /** False when it was not kept: too long, or not newer than what its series has. */
+  appendExemplar(ref: SeriesRef, exemplar: Exemplar): boolean {
+    this.#places.publish();
+    return this.#exemplars.append(this.#places.refs.seriesOf.at(ref), exemplar);
+  }
+
+  #append(
+    group: HeadGroup,
+    timeMs: number,
+    refs: Uint32Array,
+    words: Uint32Array,
+    count: number,
+  ): AppendOutcome {
     this.#places.publish();
     this.#duplicates = 0;
     this.#conflicting = 0;
     let appended = 0;
     let tooOld = 0;
     try {
-      const oldestMs = Math.max(
-        this.#retention.cutoffMs - 1,
-        group.newestMs - this.#options.outOfOrderMs,
-      );
+      const { cutoffMs } = this.#retention;
+      const oldestMs = Math.max(cutoffMs - 1, group.newestMs - this.#options.outOfOrderMs);
       if (timeMs <= oldestMs) tooOld = count;
-      else appended = this.#appendRows(group, timeMs, refs, wordsOf(values), count);
+      else appended = this.#appendRows(group, timeMs, refs, words, count);
     } finally {
       this.#publish(group);
     }
-    this.#splitApart(group, refs, count);
     if (appended > 0 && timeMs > group.newestMs) group.newestMs = timeMs;
     this.#samplesAppended += appended;
     return {
@@ -225,7 +289,11 @@ export class Head {
 
   #countDuplicate(cells: Uint32Array, cell: number, words: Uint32Array, word: number): void {
     this.#duplicates++;
-    if (cells[cell] !== words[word] || cells[cell + 1] !== words[word + 1]) this.#conflicting++;
+    if (cells[cell] === words[word] && cells[cell + 1] === words[word + 1]) return;
+    const histograms =
+      cells[cell + highWord] === histogramHigh && words[word + highWord] === histogramHigh;
+    const [one, other] = [u32(cells, cell + lowWord), u32(words, word + lowWord)];
+    if (!histograms || !this.#histograms.equal(one, other)) this.#conflicting++;
   }
 
   /** A sample behind its family's newest time that has no open row. */
@@ -302,7 +370,9 @@ export class Head {
    * now on. Does a piece of the work (`groupsPerStep` groups) and returns whether it is done; call again until it is.
    */
   dropBefore(ms: number, groupsPerStep = 64): boolean {
-    return this.#retention.dropBefore(ms, groupsPerStep);
+    const done = this.#retention.dropBefore(ms, groupsPerStep);
+    if (done) this.#histograms.dropBefore(ms);
+    return done;
   }
 
   /** Writes the names of living series anew, without the dead. Readers rebuild theirs when they next look. */
@@ -310,33 +380,87 @@ export class Head {
     this.#places.rebuildIndex();
   }
 
-  /** Everything in a group, as views that are valid until the next change of the head. */
-  image(group: HeadGroup): GroupImage {
-    return this.#images.take(group);
+  /** A group's families without the chunks that end before `chunksFromMs`; views, valid until the head changes. */
+  image(group: HeadGroup, chunksFromMs: number): FamilyImage[] {
+    return this.#images.take(group, chunksFromMs);
+  }
+
+  /** The chunks that `image` leaves out. */
+  olderChunks(group: HeadGroup, beforeMs: number): OlderChunks[] {
+    return this.#images.older(group, beforeMs);
+  }
+
+  histogramSegments(): Iterable<HistogramSegment> {
+    return this.#histograms.segments();
+  }
+
+  exemplarImages(): ExemplarImage[] {
+    const { index } = this.#places.catalog;
+    const labelsOf = (series: number) => (index.isDead(series) ? undefined : index.labels(series));
+    return [...this.#exemplars.images(labelsOf)];
   }
 
   /** Puts a family of an image back; ordered families of a group before its late one. Throws `limit`. */
-  restoreFamily(group: GroupRef, image: FamilyImage): void {
-    this.#images.restore(group, image);
+  restoreFamily(
+    group: GroupRef,
+    image: FamilyImage,
+    labelsOf: (ref: number) => LabelSet | undefined,
+  ): void {
+    this.#images.restore(group, image, labelsOf);
   }
 
-  /** Bytes in use: closed windows, open windows, and all that names them in this thread and in the definition log. */
-  parts(): { chunks: number; open: number; names: number } {
+  /** Puts older chunks before those of a restored family. Returns how many samples; undefined when memory is full. */
+  restoreOlder(older: OlderChunks): number | undefined {
+    return this.#images.restoreOlder(older);
+  }
+
+  /** Until `restoredAll`, samples before `ms` may be missing. */
+  restoringBefore(ms: number): void {
+    this.#retention.completeFrom(ms);
+  }
+
+  restoredAll(): void {
+    this.#images.restoredAll();
+    this.#retention.completeFrom(-Infinity);
+  }
+
+  restoreHistograms(segment: HistogramSegment): void {
+    this.#histograms.restore(segment);
+  }
+
+  /** Of series that are there. */
+  restoreExemplars(images: readonly ExemplarImage[]): void {
+    const { index } = this.#places.catalog;
+    for (const [flat, labels, timeMs, value] of images) {
+      const series = index.lookup(LabelSet.fromSorted(flat));
+      const own = LabelSet.fromSorted(labels).toMap();
+      if (series !== undefined)
+        this.#exemplars.append(series, { labels: own, timeMs, value: Number(value) });
+    }
+  }
+
+  /**
+   * Bytes in use: closed windows, open windows, all that names them in this thread and in the definition log, and
+   * histograms and exemplars.
+   */
+  parts(): { chunks: number; open: number; names: number; beside: number } {
     const { chunkBytes, openBytes } = this.#families;
-    return { chunks: chunkBytes, open: openBytes, names: this.#places.sizeBytes };
+    const beside = this.#histograms.sizeBytes + this.#exemplars.sizeBytes;
+    return { chunks: chunkBytes, open: openBytes, names: this.#places.sizeBytes, beside };
   }
 
   stats(): HeadStats {
     const oldest = this.#retention.oldestMs();
     const newest = this.#retention.newestMs();
     const { index } = this.#places.catalog;
-    const { chunks, open, names } = this.parts();
+    const { chunks, open, names, beside } = this.parts();
     return {
       series: index.seriesCount - index.deadCount,
       groups: this.#places.groupCount,
       samplesAppended: this.#samplesAppended,
-      bytes: chunks + open + names,
+      bytes: chunks + open + names + beside,
       chunks: this.#families.chunkCount,
+      exemplars: this.#exemplars.count,
       oldestMs: oldest === Infinity ? undefined : oldest,
       newestMs: newest === -Infinity ? undefined : newest,
     };

@@ -11,6 +11,8 @@
  * | definitions | two definition logs; the one in use is named in `control` |
  * | open | raw windows: `windowRows` times, then `windowRows` rows of `stride` doubles |
  * | chunks | closed windows, see `chunk.ts` |
+ * | histograms | native histograms, see `histograms.ts` |
+ * | exemplars | the newest exemplars, see `exemplars.ts` |
  *
  * A pointer is an offset in units of eight bytes into `open` or `chunks`; 0 means none.
  *
@@ -32,9 +34,24 @@ export const windowRows = 32;
 /** Columns of a family; a wider group has several. Bounds the time one close takes and the size of a chunk. */
 export const familyColumnsMax = 4096;
 
-export const controlWord = { format: 0, logSequence: 1, logLength: 2, logInUse: 3 } as const;
-const controlWords = 16;
-export const formatVersion = 1;
+export const controlWord = {
+  format: 0,
+  logSequence: 1,
+  logLength: 2,
+  logInUse: 3,
+  /** Moves before memory of histograms is used again. */
+  histogramEpoch: 4,
+  /** Not zero once there was one. */
+  histogramCount: 5,
+  /** Odd while the three below change. */
+  exemplarSequence: 6,
+  /** How many have made room for newer ones. */
+  exemplarsEvicted: 7,
+} as const;
+/** Doubles of the control buffer, behind its words. */
+export const controlDouble = { exemplarOldest: 8, exemplarEnd: 9, completeSinceMs: 10 } as const;
+const controlWords = 32;
+export const formatVersion = 2;
 
 export const groupWords = 4;
 export const groupWord = { sequence: 0, definedAt: 1 } as const;
@@ -66,6 +83,8 @@ export interface HeadShare {
   readonly definitions: readonly [SharedArrayBuffer, SharedArrayBuffer];
   readonly open: SharedArrayBuffer;
   readonly chunks: SharedArrayBuffer;
+  readonly histograms: SharedArrayBuffer;
+  readonly exemplars: SharedArrayBuffer;
 }
 
 export interface HeadMemoryLimits {
@@ -74,6 +93,8 @@ export interface HeadMemoryLimits {
   readonly openBytesMax: number;
   readonly chunkBytesMax: number;
   readonly definitionBytesMax: number;
+  readonly histogramBytesMax: number;
+  readonly exemplarBytesMax: number;
 }
 
 /** ES2024's growable buffers, which Node 20 has and the ES2023 library types lack. */
@@ -114,6 +135,8 @@ export function allocateShare(limits: HeadMemoryLimits): HeadShare {
     definitions: [growable(0, limits.definitionBytesMax), growable(0, limits.definitionBytesMax)],
     open: growable(0, limits.openBytesMax),
     chunks: growable(0, limits.chunkBytesMax),
+    histograms: growable(0, limits.histogramBytesMax),
+    exemplars: new SharedArrayBuffer(limits.exemplarBytesMax),
   };
 }
 
@@ -156,6 +179,11 @@ export class Arena {
     };
     this.#segments[index] = segment;
     return segment;
+  }
+
+  /** How many segments there are. */
+  get size(): number {
+    return this.buffer.byteLength / segmentBytes;
   }
 
   /** Adds a segment and returns its index; undefined at the limit. */

@@ -56,7 +56,17 @@ export class MetricReplay {
   #apply(payload: Uint8Array): void {
     const frame = this.#decoder.decode(payload);
     if (frame.type === "declare") this.#declare(frame);
-    else this.#page(frame);
+    else if (frame.type === "page") this.#page(frame);
+    else {
+      const group = this.#groups.get(frame.group);
+      const known = frame.ref < this.#refs.length ? this.#refs.at(frame.ref) : 0;
+      if (group === undefined || known === 0) this.#undeclaredPages++;
+      else if (frame.type === "exemplar") this.#head.appendExemplar(known - 1, frame.exemplar);
+      else {
+        const { timeMs, histogram } = frame;
+        this.samples += this.#head.appendHistogram(group, known - 1, timeMs, histogram).appended;
+      }
+    }
   }
 
   #declare(frame: Declaration): void {

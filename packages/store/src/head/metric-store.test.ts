@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -12,6 +12,7 @@ import { JournalReader } from "../journal/journal-reader.ts";
 import { Journal, type JournalWriter } from "../journal/journal.ts";
 import { MetricStore, type MetricStoreOptions } from "./metric-store.ts";
 import { snapshotPath } from "./snapshot.ts";
+import { histogramOf } from "./testing/histogram-of.ts";
 
 const everything = { matchers: [], startMs: 0, endMs: 1e15, seriesMax: 1e5, samplesMax: 1e7 };
 let dir = "";
@@ -108,7 +109,30 @@ test("a checkpoint lets go of the journal and keeps every sample", async () => {
   await second.close();
 });
 
-test("restarts and checkpoints at any moment change nothing", async () => {
+/** All there is, histograms by their count, with the exemplars. */
+async function wholeOf(store: MetricStore): Promise<unknown> {
+  const block = await store.reader().select(everything);
+  for (const [index, { count }] of block.histograms ?? [])
+    writeNaN(block.values, index, { high: 0x7ff8_4849, low: count });
+  const request = { matcherSets: [], startMs: 0, endMs: 1e15, limit: 1e6 };
+  const exemplars = await store.reader().exemplars(request);
+  return [
+    samplesOf(block),
+    exemplars.toSorted((x, y) => (x.labels["member"]! < y.labels["member"]! ? -1 : 1)),
+  ];
+}
+
+/** What the pages of the property below do besides: some samples become histograms, some bring exemplars. */
+function appendBeside(store: MetricStore, group: string, timeMs: number, count: number): void {
+  const ref = store.openGroup(group);
+  const labels = LabelSet.fromMap({ __name__: "h", member: String(count % 3) });
+  const series = store.series(ref, labels)!;
+  store.appendHistogram(ref, series, timeMs, histogramOf(count));
+  if (count % 2 === 0)
+    store.appendExemplar(series, { timeMs, value: count / 3, labels: { trace_id: `t${timeMs}` } });
+}
+
+test("restarts and checkpoints at any moment change nothing, whether chunks are recent or old", async () => {
   const step = fc.oneof(
     {
       weight: 10,
@@ -116,6 +140,7 @@ test("restarts and checkpoints at any moment change nothing", async () => {
         group: fc.nat(2),
         move: fc.oneof(
           { weight: 5, arbitrary: fc.constant(1000) },
+          { weight: 1, arbitrary: fc.constant(120_000) },
           fc.integer({ min: -9000, max: 0 }),
         ),
         samples: fc.array(
@@ -125,38 +150,95 @@ test("restarts and checkpoints at any moment change nothing", async () => {
           },
         ),
         times: fc.integer({ min: 1, max: 40 }),
+        histogram: fc.nat(20),
       }),
     },
     { weight: 1, arbitrary: fc.constant("restart" as const) },
-    { weight: 1, arbitrary: fc.constant("checkpoint" as const) },
+    { weight: 2, arbitrary: fc.constant("checkpoint" as const) },
   );
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
       const at = await mkdtemp(join(dir, "run-"));
-      let opened = await openStore(at);
+      const options = { nowMs: 3_000_000 };
+      let opened = await openStore(at, options);
       let timeMs = 1_500_000;
       for (const taken of steps) {
+        options.nowMs = Math.max(options.nowMs, timeMs);
         if (taken === "checkpoint")
           await opened.journal.truncateBefore(await opened.store.checkpoint());
         else if (taken === "restart") {
           await opened.store.durable();
-          const before = await contentOf(opened.store);
+          const before = await wholeOf(opened.store);
           await opened.close();
-          opened = await openStore(at);
+          opened = await openStore(at, options);
+          await opened.store.whole();
           expect(opened.store.restored.warnings).toEqual([]);
-          expect(await contentOf(opened.store)).toEqual(before);
+          expect(opened.store.restoreWarnings).toEqual([]);
+          expect(await wholeOf(opened.store)).toEqual(before);
         } else
           for (let i = 0; i < taken.times; i++) {
             timeMs += taken.move;
             append(opened.store, `g${taken.group}`, timeMs, taken.samples);
+            if (taken.histogram > 0)
+              appendBeside(opened.store, `g${taken.group}`, timeMs, taken.histogram);
             if (taken.move < 0) timeMs -= taken.move;
           }
       }
       await opened.close();
     }),
-    { numRuns: 25 },
+    { numRuns: 40 },
   );
-}, 60_000);
+}, 120_000);
+
+test("chunks that have become old are written once and come back after what is recent", async () => {
+  const opened = await openStore(dir, { nowMs: 20_000_000 });
+  const page = (i: number) => append(opened.store, `g${i % 4}`, 15_000_000 + i * 1000, [["a", i]]);
+  for (let i = 0; i < 2000; i++) page(i);
+  await opened.store.checkpoint();
+  const olderFiles = async () => (await readdir(dir)).filter((name) => name.startsWith("older-"));
+  const [first = ""] = await olderFiles();
+  const written = (await stat(join(dir, first))).size;
+  for (let i = 2000; i < 2300; i++) page(i);
+  await opened.store.checkpoint();
+  const [, second = ""] = await olderFiles();
+  expect((await stat(join(dir, second))).size).toBeLessThan(written / 2);
+  await opened.store.durable();
+  const before = await contentOf(opened.store);
+  await opened.close();
+  const again = await openStore(dir, { nowMs: 20_000_000 });
+  expect(again.store.restored.snapshotSamples).toBeLessThan(200);
+  expect(again.store.restoring).toMatchObject({ filesDone: 0, filesTotal: 2 });
+  await again.store.whole();
+  expect(again.store.restoring).toBeUndefined();
+  expect(await contentOf(again.store)).toEqual(before);
+  await again.close();
+});
+
+test("a missing file of older chunks costs these chunks and is told", async () => {
+  const opened = await openStore(dir, { nowMs: 20_000_000 });
+  for (let i = 0; i < 100; i++) append(opened.store, "g", 15_000_000 + i * 1000, [["a", i]]);
+  await opened.store.checkpoint();
+  await opened.close();
+  await rm(join(dir, "older-1.chunks"));
+  const again = await openStore(dir, { nowMs: 20_000_000 });
+  await again.store.whole();
+  expect(again.store.restoreWarnings.join()).toMatch(/older-1\.chunks.*missing/);
+  const [series] = (await contentOf(again.store)).values();
+  expect(series).toMatch(/^15096000:96 /);
+  await again.close();
+});
+
+test("files of older chunks go with what they hold", async () => {
+  const options = { nowMs: 20_000_000, retentionMs: 6_000_000 };
+  const opened = await openStore(dir, options);
+  for (let i = 0; i < 100; i++) append(opened.store, "g", 15_000_000 + i * 1000, [["a", i]]);
+  await opened.store.checkpoint();
+  expect(await readdir(dir)).toContain("older-1.chunks");
+  options.nowMs = 22_000_000;
+  await opened.store.checkpoint();
+  expect((await readdir(dir)).filter((name) => name.startsWith("older-"))).toEqual([]);
+  await opened.close();
+});
 
 test("a damaged snapshot is told apart and the journal replayed whole", async () => {
   const first = await openStore();

@@ -13,22 +13,32 @@ import { mkdir } from "node:fs/promises";
 import {
   type AppendOutcome,
   type Clock,
+  type Exemplar,
+  type ExemplarReader,
   type GroupRef,
   type LabelSet,
   messageOf,
   type MetricReader,
-  type SampleSink,
+  type MetricSink,
+  type NativeHistogram,
   type SeriesRef,
   SkoposError,
 } from "@skopos/model";
 import type { JournalReader } from "../journal/journal-reader.ts";
 import type { JournalWriter } from "../journal/journal.ts";
+import { Declarations } from "./declarations.ts";
 import { Head, type HeadOptions, type HeadStats } from "./head.ts";
 import type { HeadShare } from "./memory.ts";
 import { declaredSeriesMax, metricFrameKind, MetricFrameEncoder } from "./metrics-frame.ts";
 import { MetricReplay } from "./metric-replay.ts";
 import type { HeadGroup } from "./places.ts";
-import { readSnapshot, writeSnapshot } from "./snapshot.ts";
+import {
+  type OlderProgress,
+  OlderRestore,
+  readSnapshot,
+  type RestoredSnapshot,
+} from "./snapshot-restore.ts";
+import { SnapshotWriter } from "./snapshot.ts";
 
 export interface MetricStoreOptions {
   /** For the snapshot; made when missing. */
@@ -50,18 +60,24 @@ export interface Restored {
   readonly warnings: readonly string[];
 }
 
+/** So much before a checkpoint is restored before anything else: what rules look at, and what may still come late. */
+const recentMs = 20 * 60_000;
 const retentionMsDefault = 6 * 3_600_000;
 const dropEveryMs = 30_000;
 
-export class MetricStore implements SampleSink {
+export class MetricStore implements MetricSink {
   readonly restored: Restored;
-  readonly #dir: string;
   readonly #head: Head;
   readonly #journal: JournalWriter;
   readonly #identity: number;
   readonly #clock: Clock;
   readonly #retentionMs: number;
   readonly #encoder = new MetricFrameEncoder();
+  readonly #declarations: Declarations;
+  readonly #snapshots: SnapshotWriter;
+  readonly #older: OlderRestore;
+  #restoring: Promise<void> | undefined;
+  #resume = () => {};
   /** How many of a group's refs are declared in this epoch. */
   #declared = new WeakMap<HeadGroup, number>();
   /** After the last frame of ours. */
@@ -73,15 +89,28 @@ export class MetricStore implements SampleSink {
 
   private constructor(
     options: MetricStoreOptions,
-    opened: { head: Head; restored: Restored; identity: number },
+    opened: {
+      head: Head;
+      restored: Restored;
+      identity: number;
+      snapshot: RestoredSnapshot | undefined;
+    },
   ) {
-    this.#dir = options.dir;
     this.#journal = options.journal;
     this.#clock = options.clock;
     this.#retentionMs = options.retentionMs ?? retentionMsDefault;
     this.#head = opened.head;
     this.#identity = opened.identity;
     this.restored = opened.restored;
+    const { head, snapshot } = opened;
+    this.#declarations = new Declarations(head);
+    const files = {
+      older: snapshot?.older ?? [],
+      savedThrough: snapshot?.savedThrough ?? new Map(),
+    };
+    this.#snapshots = new SnapshotWriter(options.dir, head, this.#declarations, files);
+    this.#older = new OlderRestore(options.dir, head, files.older);
+    if (snapshot && files.older.length > 0) this.#restoreOlder(snapshot.recentFromMs);
     this.#dropLater();
   }
 
@@ -93,11 +122,10 @@ export class MetricStore implements SampleSink {
     head.dropBefore(options.clock.nowMs() - (options.retentionMs ?? retentionMsDefault));
     const warnings: string[] = [];
     let from = 0;
-    let snapshotSamples = 0;
+    let snapshot: RestoredSnapshot | undefined;
     try {
-      const snapshot = await readSnapshot(options.dir, head);
+      snapshot = await readSnapshot(options.dir, head);
       if (snapshot) {
-        snapshotSamples = snapshot.samples;
         const { position } = snapshot;
         if (snapshot.identity === identity && position <= options.journal.durableThrough)
           from = position;
@@ -112,12 +140,16 @@ export class MetricStore implements SampleSink {
     warnings.push(...replay.warnings);
     // Who is gone does not come back to close its group; who is not, opens it again.
     for (const group of head.groups()) head.closeGroup(group.id);
-    const restored = { snapshotSamples, replayedSamples: replay.samples, warnings };
-    return new MetricStore(options, { head, restored, identity });
+    const restored = {
+      snapshotSamples: snapshot?.samples ?? 0,
+      replayedSamples: replay.samples,
+      warnings,
+    };
+    return new MetricStore(options, { head, restored, identity, snapshot });
   }
 
   /** For this thread. */
-  reader(): MetricReader {
+  reader(): MetricReader & ExemplarReader {
     return this.#head.reader();
   }
 
@@ -155,9 +187,35 @@ export class MetricStore implements SampleSink {
       this.#write(() => {
         this.#declare(this.#head.group(group));
         this.#encoder.page(group, timeMs, refs, values, count);
-        this.#append();
+        this.#append(this.#encoder.frame());
       });
     return outcome;
+  }
+
+  appendHistogram(
+    group: GroupRef,
+    ref: SeriesRef,
+    timeMs: number,
+    histogram: NativeHistogram,
+  ): AppendOutcome {
+    const outcome = this.#head.appendHistogram(group, ref, timeMs, histogram);
+    if (outcome.appended > 0)
+      this.#write(() => {
+        this.#declare(this.#head.group(group));
+        this.#encoder.histogram(group, ref, timeMs, histogram);
+        this.#append(this.#encoder.frame());
+      });
+    return outcome;
+  }
+
+  appendExemplar(ref: SeriesRef, exemplar: Exemplar): void {
+    if (!this.#head.appendExemplar(ref, exemplar)) return;
+    const group = this.#head.groupOf(ref);
+    this.#write(() => {
+      this.#declare(this.#head.group(group));
+      this.#encoder.exemplar(group, ref, exemplar);
+      this.#append(this.#encoder.frame());
+    });
   }
 
   closeGroup(group: GroupRef): void {
@@ -166,21 +224,20 @@ export class MetricStore implements SampleSink {
 
   /** Journals the names of series that are new in this epoch. */
   #declare(group: HeadGroup): void {
-    let declared = this.#declared.get(group);
-    while (declared === undefined || declared < group.refs.length) {
-      const from = declared ?? 0;
-      const end = Math.min(group.refs.length, from + declaredSeriesMax);
-      const refs = group.refs.array.subarray(from, end);
-      const labels = Array.from(refs, (ref) => this.#head.labels(ref));
-      this.#encoder.declare(group.id, group.key, refs, labels);
-      this.#append();
-      declared = end;
-      this.#declared.set(group, declared);
-    }
+    const declared = this.#declared.get(group);
+    if (declared === group.refs.length) return;
+    if (declared === undefined)
+      for (const frame of this.#declarations.of(group)) this.#append(frame);
+    else
+      for (let from = declared; from < group.refs.length; from += declaredSeriesMax) {
+        const end = Math.min(group.refs.length, from + declaredSeriesMax);
+        this.#append(this.#declarations.between(group, from, end));
+      }
+    this.#declared.set(group, group.refs.length);
   }
 
-  #append(): void {
-    this.#position = this.#journal.append(metricFrameKind, this.#encoder.frame());
+  #append(frame: Uint8Array): void {
+    this.#position = this.#journal.append(metricFrameKind, frame);
   }
 
   #write(write: () => void): void {
@@ -213,12 +270,40 @@ export class MetricStore implements SampleSink {
     const position = Math.max(this.#position, this.#journal.durableThrough);
     // What is replayed from here must not need names from before.
     this.#declared = new WeakMap();
-    const header = { position, identity: this.#identity };
-    const putInPlace = await writeSnapshot(this.#dir, this.#head, header);
+    const nowMs = this.#clock.nowMs();
+    const header = { position, identity: this.#identity, recentFromMs: nowMs - recentMs };
+    const putInPlace = await this.#snapshots.write(header, nowMs - this.#retentionMs);
     // Otherwise a crash could leave a journal that ends below, and grows past, the position.
     await this.#journal.flushed(this.#position);
     await putInPlace();
     return position;
+  }
+
+  #restoreOlder(recentFromMs: number): void {
+    this.#head.restoringBefore(recentFromMs);
+    const pause = () =>
+      new Promise<void>((resume) => {
+        this.#resume = resume;
+        this.#clock.after(0, resume);
+      });
+    this.#restoring = this.#older.run(pause).then(() => {
+      this.#restoring = undefined;
+    });
+  }
+
+  /** How far older samples have come back after a start; undefined when all have. Rules need not wait for it. */
+  get restoring(): OlderProgress | undefined {
+    return this.#restoring ? this.#older.progress : undefined;
+  }
+
+  /** Resolves when older samples have all come back. */
+  async whole(): Promise<void> {
+    await this.#restoring;
+  }
+
+  /** What kept older samples from coming back, for people. */
+  get restoreWarnings(): readonly string[] {
+    return this.#older.warnings;
   }
 
   #dropLater(): void {
@@ -236,6 +321,9 @@ export class MetricStore implements SampleSink {
   /** Stops the clock's work and waits for a checkpoint under way. The journal stays open. */
   async close(): Promise<void> {
     this.#cancelDrop?.();
+    this.#older.stop();
+    this.#resume();
+    await this.#restoring;
     await this.#checkpointing;
   }
 }

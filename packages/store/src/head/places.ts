@@ -10,6 +10,7 @@
 import { type GroupRef, type LabelSet, LimitError, type SeriesRef } from "@skopos/model";
 import { GrowingColumn, u32 } from "./cells.ts";
 import { type Catalog, DefinitionLog, Members } from "./definitions.ts";
+import type { ExemplarStore } from "./exemplars.ts";
 import type { Families } from "./families.ts";
 import type { GroupLock } from "./group-lock.ts";
 import { LabelIndex } from "./label-index.ts";
@@ -48,14 +49,22 @@ export class Places {
   readonly #log: DefinitionLog;
   readonly #families: Families;
   readonly #lock: GroupLock;
+  readonly #exemplars: ExemplarStore;
   readonly #groups: (HeadGroup | undefined)[] = [];
   readonly #freeGroups: number[] = [];
   readonly #groupOfKey = new Map<string, HeadGroup>();
   readonly refs = new SeriesRefs();
   #catalog: Catalog = { index: new LabelIndex(), members: new Members() };
 
-  constructor(share: HeadShare, families: Families, lock: GroupLock, limits: PlaceLimits) {
+  constructor(
+    share: HeadShare,
+    families: Families,
+    lock: GroupLock,
+    limits: PlaceLimits,
+    exemplars: ExemplarStore,
+  ) {
     this.#limits = limits;
+    this.#exemplars = exemplars;
     this.#log = new DefinitionLog(share);
     this.#families = families;
     this.#lock = lock;
@@ -308,6 +317,7 @@ export class Places {
           this.#addMember(series, family, column);
         renumbered.set(old, series);
       }
+      this.#exemplars.renumber((old) => (before.isDead(old) ? undefined : renumbered.at(old)));
     });
     this.refs.renumber(renumbered);
   }

@@ -4,6 +4,7 @@
  */
 import { chunkMemoryFull, type Families } from "./families.ts";
 import type { GroupLock } from "./group-lock.ts";
+import { controlDouble, type HeadShare } from "./memory.ts";
 import { familiesOf, type HeadGroup, type Places } from "./places.ts";
 
 /** At the limit of memory the oldest samples go so much at a time. */
@@ -13,10 +14,13 @@ export class Retention {
   readonly #places: Places;
   readonly #families: Families;
   readonly #lock: GroupLock;
+  readonly #bounds: Float64Array;
   #cutoffMs = -Infinity;
+  #completeFromMs = -Infinity;
   #cursor = 0;
 
-  constructor(places: Places, families: Families, lock: GroupLock) {
+  constructor(share: HeadShare, places: Places, families: Families, lock: GroupLock) {
+    this.#bounds = new Float64Array(share.control);
     this.#places = places;
     this.#families = families;
     this.#lock = lock;
@@ -27,11 +31,23 @@ export class Retention {
     return this.#cutoffMs;
   }
 
+  /** Samples before it may be missing for other reasons than age. */
+  completeFrom(ms: number): void {
+    this.#completeFromMs = ms;
+    this.#publish();
+  }
+
+  #publish(): void {
+    const ms = Math.max(this.#cutoffMs, this.#completeFromMs);
+    this.#bounds[controlDouble.completeSinceMs] = ms === -Infinity ? 0 : ms;
+  }
+
   /** Does a piece of the work; true when it is done. */
   dropBefore(ms: number, groupsPerStep: number): boolean {
     if (ms > this.#cutoffMs) {
       this.#cutoffMs = ms;
       this.#cursor = 0;
+      this.#publish();
     }
     const end = Math.min(this.#cursor + groupsPerStep, this.#places.groupsEnd);
     for (; this.#cursor < end; this.#cursor++) {

@@ -44,6 +44,10 @@ export class SeriesRefs {
     return ref;
   }
 
+  groupOf(ref: SeriesRef): GroupRef {
+    return this.#groupOf.at(ref);
+  }
+
   /** From now on the ref's samples go elsewhere. */
   move(ref: SeriesRef, family: number, column: number): void {
     const before = this.familyOf.at(ref);
