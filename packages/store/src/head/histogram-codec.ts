@@ -1,6 +1,6 @@
 /** A native histogram as bytes, in metric frames and in the head's memory (docs/format/metrics-frame.md). */
 import type { NativeHistogram } from "@skopos/model";
-import { badFrame, FrameReader, FrameWriter } from "./frame-bytes.ts";
+import { badFrame, type FrameReader, type FrameWriter } from "./frame-bytes.ts";
 
 const resets = ["unknown", "reset", "not-reset", "gauge"] as const;
 

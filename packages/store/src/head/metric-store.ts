@@ -286,7 +286,7 @@ export class MetricStore implements MetricSink {
         this.#resume = resume;
         this.#clock.after(0, resume);
       });
-    this.#restoring = this.#older.run(pause).then(() => {
+    this.#restoring = this.#older.run(pause).finally(() => {
       this.#restoring = undefined;
     });
   }
