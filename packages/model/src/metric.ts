@@ -88,6 +88,11 @@ export interface MetricSelect {
   /** Over either limit the reader throws `LimitError`. */
   readonly seriesMax: number;
   readonly samplesMax: number;
+  /**
+   * The narrowest window the samples are looked at through, where that is known: a store that keeps long ranges coarsely
+   * may answer with fewer samples when it is wide.
+   */
+  readonly resolutionMs?: number;
   /** Polled between pieces of work; true makes the reader throw `CancelledError`. */
   readonly cancelled?: () => boolean;
 }

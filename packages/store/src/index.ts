@@ -31,3 +31,13 @@ export { Head, type HeadOptions, type HeadStats } from "./head/head.ts";
 export { MetricStore, type MetricStoreOptions, type Restored } from "./head/metric-store.ts";
 export { HeadView } from "./head/head-view.ts";
 export type { HeadShare } from "./head/memory.ts";
+export { HeadMarks } from "./head/marks.ts";
+export {
+  type HistoryCarrierOptions,
+  type HistoryProgress,
+  runHistoryCarrier,
+} from "./history/history-carrier.ts";
+export { createHistoryReader } from "./history/history-reader.ts";
+export { createMetricReader } from "./history/metric-reader.ts";
+export { type HistoryRetention, migrateHistory, sliceMs } from "./history/schema.ts";
+export { readCarriedThrough } from "./history/watermark.ts";

@@ -95,6 +95,23 @@ export class TsvRows {
     this.#byte(tab);
   }
 
+  /** A String of any bytes. */
+  bytes(value: Uint8Array, from = 0, to = value.length): void {
+    this.#room(2 * (to - from) + 1);
+    let length = this.#length;
+    for (let i = from; i < to; i++) {
+      const byte = value[i] ?? 0;
+      const escape = byte < 128 ? (escapes[byte] ?? 0) : 0;
+      if (escape === 0) this.#bytes[length++] = byte;
+      else {
+        this.#bytes[length++] = backslash;
+        this.#bytes[length++] = escape;
+      }
+    }
+    this.#length = length;
+    this.#byte(tab);
+  }
+
   /** The bytes of the field that `write` writes, without its tab, to be written again with `raw`. */
   captured(write: () => void): Buffer {
     const start = this.#length;

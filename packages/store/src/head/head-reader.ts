@@ -100,10 +100,48 @@ export class HeadReader implements MetricReader, ExemplarReader {
     throw unreadable();
   }
 
+  /**
+   * Every series with samples in the range, `seriesPerPiece` names at a time, in the order in which they came. Begins anew
+   * when the names are rebuilt meanwhile: the caller must not mind what comes twice.
+   */
+  async *scan(startMs: number, endMs: number, seriesPerPiece: number): AsyncGenerator<SeriesBlock> {
+    const matchers: readonly Matcher[] = [];
+    const request = { matchers, startMs, endMs, seriesMax: Infinity, samplesMax: 2 ** 31 };
+    let { index } = this.#source.catalog();
+    let attempts = 0;
+    for (let from = 0; from < index.seriesCount; from += seriesPerPiece) {
+      const catalog = this.#source.catalog();
+      if (catalog.index !== index) {
+        index = catalog.index;
+        from = -seriesPerPiece;
+        continue;
+      }
+      const ids: number[] = [];
+      const end = Math.min(from + seriesPerPiece, index.seriesCount);
+      for (let id = from; id < end; id++) if (!index.isDead(id)) ids.push(id);
+      const block = this.#tryRead(catalog, ids, request, false);
+      if (block === startOver) {
+        if (++attempts >= attemptsMax) throw unreadable();
+        from -= seriesPerPiece;
+        continue;
+      }
+      attempts = 0;
+      if (block.labels.length > 0) yield block;
+    }
+  }
+
   #trySelect(request: MetricSelect, strict: boolean): SeriesBlock | typeof startOver {
-    const epoch = this.#histograms.epoch();
     const catalog = this.#source.catalog();
-    const ids = matchSeries(catalog.index, request.matchers);
+    return this.#tryRead(catalog, matchSeries(catalog.index, request.matchers), request, strict);
+  }
+
+  #tryRead(
+    catalog: Catalog,
+    ids: readonly number[],
+    request: MetricSelect,
+    strict: boolean,
+  ): SeriesBlock | typeof startOver {
+    const epoch = this.#histograms.epoch();
     const groups = this.#requests(catalog, ids);
     if (strict && this.#source.behind()) return startOver;
     const pieces = new Map<number, FamilyPiece[]>();

@@ -38,6 +38,11 @@ export class HeadView implements MetricReader, ExemplarReader {
     return this.#reader.select(request);
   }
 
+  /** See `HeadReader.scan`. */
+  scan(startMs: number, endMs: number, seriesPerPiece: number): AsyncGenerator<SeriesBlock> {
+    return this.#reader.scan(startMs, endMs, seriesPerPiece);
+  }
+
   series(request: LabelSelect): Promise<LabelSet[]> {
     return this.#reader.series(request);
   }

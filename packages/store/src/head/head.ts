@@ -37,6 +37,7 @@ import { GroupLock } from "./group-lock.ts";
 import { type FamilyImage, HeadImages, type OlderChunks } from "./head-image.ts";
 import { HeadReader } from "./head-reader.ts";
 import { histogramHigh, type HistogramSegment, HistogramStore } from "./histograms.ts";
+import { HeadMarks } from "./marks.ts";
 import { allocateShare, type HeadShare, windowRows } from "./memory.ts";
 import { type HeadGroup, type PlaceLimits, Places } from "./places.ts";
 import { Retention } from "./retention.ts";
@@ -87,6 +88,7 @@ export class Head {
   readonly #share: HeadShare;
   readonly #families: Families;
   readonly #lock: GroupLock;
+  readonly #marks: HeadMarks;
   readonly #places: Places;
   readonly #retention: Retention;
   readonly #images: HeadImages;
@@ -98,6 +100,7 @@ export class Head {
   readonly #oneCell = new Uint32Array(2);
   /** Families with an unpublished row of the page being appended. */
   readonly #touched: number[] = [];
+  #sealedThroughMs = -Infinity;
   #samplesAppended = 0;
   /** Outcome of the page being appended. */
   #duplicates = 0;
@@ -117,6 +120,7 @@ export class Head {
     this.#exemplars = new ExemplarStore(share, this.#options.exemplarsMax);
     this.#places = new Places(share, this.#families, this.#lock, this.#options, this.#exemplars);
     this.#retention = new Retention(share, this.#places, this.#families, this.#lock);
+    this.#marks = new HeadMarks(share);
     this.#images = new HeadImages(this.#places, this.#families, this.#lock, this.#retention);
     this.#cursor = new ChunkCursor(this.#families.chunks.arena);
   }
@@ -220,8 +224,11 @@ export class Head {
     let appended = 0;
     let tooOld = 0;
     try {
-      const { cutoffMs } = this.#retention;
-      const oldestMs = Math.max(cutoffMs - 1, group.newestMs - this.#options.outOfOrderMs);
+      const oldestMs = Math.max(
+        this.#retention.cutoffMs - 1,
+        this.#sealedThroughMs,
+        group.newestMs - this.#options.outOfOrderMs,
+      );
       if (timeMs <= oldestMs) tooOld = count;
       else appended = this.#appendRows(group, timeMs, refs, words, count);
     } finally {
@@ -373,6 +380,12 @@ export class Head {
     const done = this.#retention.dropBefore(ms, groupsPerStep);
     if (done) this.#histograms.dropBefore(ms);
     return done;
+  }
+
+  /** Refuses samples at or before `ms` from now on, so that what the head has there can be carried elsewhere as final. */
+  sealThrough(ms: number): void {
+    this.#sealedThroughMs = Math.max(ms, this.#sealedThroughMs);
+    this.#marks.sealThrough(ms);
   }
 
   /** Writes the names of living series anew, without the dead. Readers rebuild theirs when they next look. */

@@ -49,7 +49,13 @@ export const controlWord = {
   exemplarsEvicted: 7,
 } as const;
 /** Doubles of the control buffer, behind its words. */
-export const controlDouble = { exemplarOldest: 8, exemplarEnd: 9, completeSinceMs: 10 } as const;
+export const controlDouble = {
+  exemplarOldest: 8,
+  exemplarEnd: 9,
+  completeSinceMs: 10,
+  sealedThroughMs: 11,
+  droppedBeforeMs: 12,
+} as const;
 const controlWords = 32;
 export const formatVersion = 2;
 

@@ -50,6 +50,19 @@ export interface MetricStoreOptions {
   /** Older samples leave the head. Default 6 h. */
   readonly retentionMs?: number;
   readonly head?: Partial<HeadOptions>;
+  /** Whither samples are carried before they leave the head. Without it they are just dropped. */
+  readonly carriage?: CarriageOptions;
+}
+
+export interface CarriageOptions {
+  /** Slices of this length are carried as wholes; their ends are multiples of it. */
+  readonly sliceMs: number;
+  /** A slice is sealed, and may be carried, so long after its end. */
+  readonly sealAfterMs: number;
+  /** What is not carried stays in the head up to this age, longer than the retention. */
+  readonly keepMsMax: number;
+  /** What has been carried before, or may have been. */
+  readonly carriedThroughMs: number;
 }
 
 export interface Restored {
@@ -72,6 +85,8 @@ export class MetricStore implements MetricSink {
   readonly #identity: number;
   readonly #clock: Clock;
   readonly #retentionMs: number;
+  readonly #carriage: CarriageOptions | undefined;
+  #carriedThroughMs: number;
   readonly #encoder = new MetricFrameEncoder();
   readonly #declarations: Declarations;
   readonly #snapshots: SnapshotWriter;
@@ -99,6 +114,8 @@ export class MetricStore implements MetricSink {
     this.#journal = options.journal;
     this.#clock = options.clock;
     this.#retentionMs = options.retentionMs ?? retentionMsDefault;
+    this.#carriage = options.carriage;
+    this.#carriedThroughMs = options.carriage?.carriedThroughMs ?? Infinity;
     this.#head = opened.head;
     this.#identity = opened.identity;
     this.restored = opened.restored;
@@ -111,6 +128,7 @@ export class MetricStore implements MetricSink {
     this.#snapshots = new SnapshotWriter(options.dir, head, this.#declarations, files);
     this.#older = new OlderRestore(options.dir, head, files.older);
     if (snapshot && files.older.length > 0) this.#restoreOlder(snapshot.recentFromMs);
+    this.#seal(options.clock.nowMs());
     this.#dropLater();
   }
 
@@ -119,7 +137,11 @@ export class MetricStore implements MetricSink {
     await mkdir(options.dir, { recursive: true });
     const identity = (await options.journalReader.identity?.()) ?? 0;
     const head = new Head(options.head);
-    head.dropBefore(options.clock.nowMs() - (options.retentionMs ?? retentionMsDefault));
+    const retentionMs = options.retentionMs ?? retentionMsDefault;
+    const carriedThroughMs = options.carriage?.carriedThroughMs ?? Infinity;
+    head.dropBefore(
+      dropTime(options.clock.nowMs(), retentionMs, options.carriage, carriedThroughMs),
+    );
     const warnings: string[] = [];
     let from = 0;
     let snapshot: RestoredSnapshot | undefined;
@@ -272,7 +294,7 @@ export class MetricStore implements MetricSink {
     this.#declared = new WeakMap();
     const nowMs = this.#clock.nowMs();
     const header = { position, identity: this.#identity, recentFromMs: nowMs - recentMs };
-    const putInPlace = await this.#snapshots.write(header, nowMs - this.#retentionMs);
+    const putInPlace = await this.#snapshots.write(header, this.#dropTime(nowMs));
     // Otherwise a crash could leave a journal that ends below, and grows past, the position.
     await this.#journal.flushed(this.#position);
     await putInPlace();
@@ -307,9 +329,27 @@ export class MetricStore implements MetricSink {
   }
 
   #dropLater(): void {
-    this.#cancelDrop = this.#clock.after(dropEveryMs, () =>
-      this.#drop(this.#clock.nowMs() - this.#retentionMs),
-    );
+    this.#cancelDrop = this.#clock.after(dropEveryMs, () => {
+      const nowMs = this.#clock.nowMs();
+      this.#seal(nowMs);
+      this.#drop(this.#dropTime(nowMs));
+    });
+  }
+
+  #dropTime(nowMs: number): number {
+    return dropTime(nowMs, this.#retentionMs, this.#carriage, this.#carriedThroughMs);
+  }
+
+  #seal(nowMs: number): void {
+    if (!this.#carriage) return;
+    const { sliceMs, sealAfterMs } = this.#carriage;
+    const dueMs = Math.floor((nowMs - sealAfterMs) / sliceMs) * sliceMs;
+    this.#head.sealThrough(Math.max(dueMs, this.#carriedThroughMs));
+  }
+
+  /** Samples at or before `ms` are in the history: they may leave the head when they are due. */
+  carriedThrough(ms: number): void {
+    this.#carriedThroughMs = Math.max(ms, this.#carriedThroughMs);
   }
 
   /** The time stays the same from step to step; a later one would begin anew. */
@@ -326,4 +366,17 @@ export class MetricStore implements MetricSink {
     await this.#restoring;
     await this.#checkpointing;
   }
+}
+
+/** Older samples may go: past the retention and carried, or past the age up to which they wait for that. */
+function dropTime(
+  nowMs: number,
+  retentionMs: number,
+  carriage: CarriageOptions | undefined,
+  carriedThroughMs: number,
+): number {
+  const dueMs = nowMs - retentionMs;
+  if (!carriage) return dueMs;
+  const keepMsMax = Math.max(retentionMs, carriage.keepMsMax);
+  return Math.max(Math.min(dueMs, carriedThroughMs + 1), nowMs - keepMsMax);
 }

@@ -46,6 +46,7 @@ export class Retention {
   dropBefore(ms: number, groupsPerStep: number): boolean {
     if (ms > this.#cutoffMs) {
       this.#cutoffMs = ms;
+      this.#bounds[controlDouble.droppedBeforeMs] = ms;
       this.#cursor = 0;
       this.#publish();
     }
