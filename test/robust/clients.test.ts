@@ -4,9 +4,10 @@
  */
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dashboardExpressions, filledIn } from "../../bench/load/istio-dashboards.ts";
 import { type Running, scratchDir, startProgram, until } from "../demo/processes.ts";
 import { query, type Served } from "./served.ts";
 
@@ -99,58 +100,18 @@ describe("promtool", () => {
 
 const conformance = process.env["SKOPOS_CONFORMANCE"];
 
-interface Panel {
-  readonly targets?: readonly { readonly expr?: string }[];
-  readonly panels?: readonly Panel[];
-}
-
-function expressionsOf(panels: readonly Panel[]): string[] {
-  return panels.flatMap(({ targets = [], panels: inner = [] }) => [
-    ...targets.flatMap(({ expr }) => (expr === undefined || expr === "" ? [] : [expr])),
-    ...expressionsOf(inner),
-  ]);
-}
-
 /** Looked at in turn: one that is called over HTTP and calls over TCP, one that does both over HTTP, a database. */
-const subjects = ["user-service", "recommendation-engine", "user-db"];
-
-/** What Grafana would put in for its variables besides. */
-const variables: Readonly<Record<string, string>> = {
-  __rate_interval: "30s",
-  __interval: "15s",
+const subjects = ["user-service", "recommendation-engine", "user-db"].map((workload) => ({
   namespace: "socialstream",
-  qrep: "source|destination",
-  srcns: ".*",
-  srcwl: ".*",
-  srccluster: ".*",
-  dstns: ".*",
-  dstwl: ".*",
-  dstsvc: ".*",
-  dstcluster: ".*",
-};
-
-function filledIn(expression: string, subject: string): string {
-  const about: Readonly<Record<string, string>> = {
-    ...variables,
-    service: `${subject}.socialstream.svc.cluster.local`,
-    workload: subject,
-  };
-  return expression.replaceAll(/\$\{?(\w+)\}?/g, (whole, name: string) => {
-    const value = about[name];
-    if (value === undefined) throw new Error(`no value for ${whole} of ${expression}`);
-    return value;
-  });
-}
+  workload,
+  rateInterval: "30s",
+  interval: "15s",
+}));
 
 it.runIf(conformance)(
   "every expression of Istio's dashboards is answered",
   async () => {
-    const dir = path.join(conformance ?? "", "istio-dashboards");
-    const expressions = new Set<string>();
-    for (const name of readdirSync(dir).filter((file) => file.endsWith(".json"))) {
-      const board = JSON.parse(readFileSync(path.join(dir, name), "utf8")) as { panels: Panel[] };
-      for (const expression of expressionsOf(board.panels)) expressions.add(expression);
-    }
+    const expressions = new Set(dashboardExpressions(conformance ?? ""));
     const failures: string[] = [];
     const silent: string[] = [];
     for (const expression of expressions) {
