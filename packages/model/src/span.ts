@@ -151,7 +151,7 @@ export interface CandidateTrace {
 /** Spans counted and measured by step and fields, where the store can do it without handing out the spans. */
 export interface SpanAggregation extends TraceTimeRange {
   readonly where: SpanPredicate;
-  /** A span belongs to the first multiple of the step that is not before its start. */
+  /** A span belongs to the first `startMs + i × stepMs`, i ≥ 1, that is not before its start. */
   readonly stepMs: number;
   readonly by: readonly SpanField[];
   /** What is measured; spans without a number there are left out. Undefined: spans are only counted. */

@@ -1,14 +1,16 @@
 /** TraceQL over a trace reader. */
-import { SkoposError, type TraceEngine, type TraceReader } from "@skopos/model";
-import { planSearches } from "./plan.ts";
+import type { TraceEngine, TraceReader } from "@skopos/model";
+import { queryMetrics } from "./metrics.ts";
+import { searchTraces } from "./search.ts";
+import type { Query } from "./syntax/ast.ts";
+import { TraceqlError } from "./syntax/error.ts";
 import { parse } from "./syntax/parse.ts";
+import { validate } from "./syntax/validate.ts";
+import { readTags, readTagValues } from "./tags.ts";
 
-const spansPerSetUsual = 3;
+/** Spans of the traces that are given out whole at once. */
 const answerSpansMax = 500_000;
-
-function notYet(what: string): Promise<never> {
-  return Promise.reject(new SkoposError("bad-query", `${what} is not evaluated`));
-}
+const start = { line: 1, column: 1 };
 
 /** An empty query finds every trace of the range. */
 export function createTraceEngine(reader: TraceReader): TraceEngine {
@@ -22,34 +24,25 @@ export function createTraceEngine(reader: TraceReader): TraceEngine {
       }),
     services: (startMs, endMs) => reader.services(startMs, endMs),
     operations: (service, startMs, endMs) => reader.operations(service, startMs, endMs),
-    metrics: () => notYet("metrics"),
-    tags: () => notYet("tags"),
-    tagValues: () => notYet("tag values"),
-    async search(query, { spansPerSet = spansPerSetUsual, ...range }) {
-      const alternatives = planSearches(query.trim() === "" ? { filter: undefined } : parse(query));
-      const found = await reader.search({
-        ...range,
-        spansMax: spansPerSet,
-        where: { type: "any", of: alternatives.map((of) => ({ type: "all", of })) },
-      });
-      const traces = found.map(({ summary, matchedCount, spans }) => ({
-        ...summary,
-        spanSets: [
-          {
-            matched: matchedCount,
-            attributes: {},
-            spans: spans.map(({ spanId, service, name, startNs, durationNs }) => ({
-              spanId,
-              service,
-              name,
-              startNs,
-              durationNs,
-              attributes: {},
-            })),
-          },
-        ],
-      }));
-      return { traces, warnings: [], spansRead: 0 };
+    async search(query, request) {
+      const parsed = understood(query.trim() === "" ? "{ }" : query);
+      if (parsed.type !== "spans")
+        throw new TraceqlError("this query makes series, and finds no traces", start);
+      return searchTraces(reader, parsed.stages, request);
     },
+    async metrics(query, request) {
+      const parsed = understood(query);
+      if (parsed.type !== "metrics")
+        throw new TraceqlError("this query finds traces: add | rate() to make series", start);
+      return queryMetrics(reader, parsed.expr, request);
+    },
+    tags: (request) => readTags(reader, request),
+    tagValues: (tag, request) => readTagValues(reader, tag, request),
   };
+}
+
+function understood(text: string): Query {
+  const query = parse(text);
+  validate(query);
+  return query;
 }

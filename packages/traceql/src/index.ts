@@ -1,1 +1,2 @@
 export { createTraceEngine } from "./engine.ts";
+export { explain } from "./plan/plan.ts";

@@ -50,7 +50,7 @@ type SummaryRow = [
   services: [string[], number[]],
 ];
 type AggregateRow = [
-  timeMs: number,
+  step: number,
   count: number,
   sum: number,
   min: number,
@@ -137,13 +137,13 @@ class ClickHouseTraceReader implements TraceReader {
     const total = quick.reduce((sum, [, count]) => sum + count, 0);
     if (total > distinctSpansMax)
       return {
-        rows: quick.map((row) => aggregationRow(row, request.by)),
+        rows: quick.map((row) => aggregationRow(row, request)),
         warnings: [
           "spans that were sent twice are counted twice: there are too many to tell apart",
         ],
       };
     const distinct = await this.#aggregated(request, true);
-    return { rows: distinct.map((row) => aggregationRow(row, request.by)), warnings: [] };
+    return { rows: distinct.map((row) => aggregationRow(row, request)), warnings: [] };
   }
 
   async tagNames(request: TagNamesRequest): Promise<string[]> {
@@ -191,9 +191,14 @@ class ClickHouseTraceReader implements TraceReader {
     const names = request.by.map((_, i) => `, by${i}`).join("");
     const value = request.value ? numberFieldSql(bindings, request.value) : "toNullable(0.0)";
     const stepNs = bindings.bind("Int64", BigInt(Math.trunc(request.stepMs)) * nsPerMs);
-    const where = allOf([rangeSql(bindings, request), predicateSql(bindings, request.where)]);
+    const originNs = bindings.bind("Int64", BigInt(Math.trunc(request.startMs)) * nsPerMs);
+    const where = allOf([
+      rangeSql(bindings, request),
+      `start_ns > ${originNs}`,
+      predicateSql(bindings, request.where),
+    ]);
     const exponent = request.exponents ? "toInt32(ceil(log2(v)))" : "toInt32(0)";
-    const query = `SELECT intDiv(start_ns + ${stepNs} - 1, ${stepNs}) * intDiv(${stepNs}, 1000000) AS t,
+    const query = `SELECT intDiv(start_ns - ${originNs} + ${stepNs} - 1, ${stepNs}) AS t,
         count(), sum(assumeNotNull(v)), min(assumeNotNull(v)), max(assumeNotNull(v)),
         assumeNotNull(${exponent}) AS exponent${names}
       FROM (
@@ -330,9 +335,10 @@ function fieldValue(field: SpanField, text: string): AttributeValue {
   return field.name.endsWith("Ns") ? Number(text) : text;
 }
 
-function aggregationRow(row: AggregateRow, fields: readonly SpanField[]) {
-  const [timeMs, count, sum, min, max, exponent, ...texts] = row;
-  const by = fields.map((field, i) => {
+function aggregationRow(row: AggregateRow, request: SpanAggregation) {
+  const [step, count, sum, min, max, exponent, ...texts] = row;
+  const timeMs = Math.trunc(request.startMs) + step * Math.trunc(request.stepMs);
+  const by = request.by.map((field, i) => {
     const text = texts[i];
     return text === null || text === undefined ? undefined : fieldValue(field, text);
   });
