@@ -122,6 +122,8 @@ export function findChromium(): string {
 
 export const findPromtool = () => single("SKOPOS_PROMTOOL", "promtool", "prometheus");
 export const findPrometheus = () => single("SKOPOS_PROMETHEUS", "prometheus", "prometheus");
+export const findVictoriaMetrics = () =>
+  single("SKOPOS_VICTORIA_METRICS", "victoria-metrics", "victoria-metrics");
 
 /** kubectl 1.32 or newer. */
 export function findKubectl(): string {
@@ -140,6 +142,7 @@ export function systemTools(): Record<string, string> {
     SKOPOS_CHROMIUM: findChromium(),
     SKOPOS_PROMTOOL: findPromtool(),
     SKOPOS_PROMETHEUS: findPrometheus(),
+    SKOPOS_VICTORIA_METRICS: findVictoriaMetrics(),
     SKOPOS_KUBECTL: findKubectl(),
   };
 }

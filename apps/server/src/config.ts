@@ -68,6 +68,22 @@ const schema = z.strictObject({
       timeout: duration.default(120_000),
     })
     .prefault({}),
+  metrics: z
+    .strictObject({
+      /**
+       * A Prometheus-compatible server that answers queries instead of the embedded head: for people, the graph and
+       * diagnosis. Rules are evaluated here, over what is scraped and pushed here, and Prometheus's own paths answer
+       * from that too.
+       */
+      engine: z
+        .strictObject({
+          url: z.url(),
+          /** Sent with every query, such as Authorization or X-Scope-OrgID. */
+          headers: z.record(z.string(), z.string()).default({}),
+        })
+        .optional(),
+    })
+    .prefault({}),
   incidents: z
     .strictObject({
       /** How long the signals must stay well after an action. */

@@ -12,9 +12,17 @@ import {
   type KubeTarget,
   Topology,
 } from "@skopos/mesh";
-import { messageOf, SkoposError, systemClock } from "@skopos/model";
+import { parseScrapeConfig } from "@skopos/ingest";
+import {
+  type LabelMap,
+  messageOf,
+  type MetricEngine,
+  SkoposError,
+  systemClock,
+} from "@skopos/model";
 import {
   type ClickHouseState,
+  createPrometheusEngine,
   EventLog,
   lockDataDirectory,
   superviseClickHouse,
@@ -25,6 +33,7 @@ import { createPractice } from "./faces/practice.ts";
 import { startIngestListeners } from "./faces/ingest-listeners.ts";
 import { bindPrometheus } from "./faces/prometheus/bind.ts";
 import { PushDoor } from "./faces/push-door.ts";
+import { bindRemoteRead } from "./faces/prometheus/remote-read.ts";
 import { bindPush } from "./faces/push.ts";
 import { bindSelf, SelfMetrics } from "./faces/self.ts";
 import { createHandlers } from "./faces/skopos.ts";
@@ -97,6 +106,17 @@ function scrapeConfigOf(config: ServerConfig): { text: string; file: string } {
     : { text: defaultScrapeConfig(config.scrapeInterval), file: "built-in" };
 }
 
+/** Where metrics are asked for, when that is not here. */
+function remoteMetricsOf({ metrics, query }: ServerConfig): MetricEngine | undefined {
+  return metrics.engine && createPrometheusEngine({ ...metrics.engine, timeoutMs: query.timeout });
+}
+
+/** What tells this server's series from those of others where they meet. */
+function externalLabelsOf(config: ServerConfig): LabelMap {
+  const { text, file } = scrapeConfigOf(config);
+  return parseScrapeConfig(text, file).externalLabels;
+}
+
 function kubeTargetOf({ server, kubeconfig, token }: ServerConfig["kubernetes"]): KubeTarget {
   if (server !== undefined) return { server, ...(token === undefined ? {} : { token }) };
   if (kubeconfig !== undefined) return { kubeconfig };
@@ -159,7 +179,7 @@ async function startParts(
   const intake = new Intake(intakeSettings(config), telemetry.caller, log);
   teardown.add("intake thread", () => intake.stop());
   const { carrier, pool } = await startStores(ground, telemetry);
-  const engines = createEngines(pool, config.query.timeout);
+  const engines = createEngines(pool, config.query.timeout, remoteMetricsOf(config));
   const api = createKubeApi(target);
   const cluster = new ClusterWatch({ api, clock: systemClock });
   teardown.add("cluster watch", () => cluster.stop());
@@ -200,7 +220,9 @@ async function startParts(
     version,
     config,
     scrapeConfig: scrapeConfigOf(config),
+    externalLabels: externalLabelsOf(config),
   });
+  await bindRemoteRead(app, { guard, pool, externalLabels: externalLabelsOf(config) });
   bindSelf(app, selfParts, self);
   const door = new PushDoor(telemetry.caller, intake);
   await bindPush(app, (request) => guard.requireIngest(request), door);

@@ -20,11 +20,18 @@ export { decodeOtlpLogs } from "./otlp/logs.ts";
 export type { DecodedTraces } from "./otlp/span-draft.ts";
 export { decodeOtlpTraces } from "./otlp/traces.ts";
 export {
+  decodeReadRequest,
+  encodeReadResponse,
+  type ReadQuery,
+  withoutExternal,
+} from "./remote-read/read.ts";
+export {
   decodeRemoteWrite,
   type RemoteWriteOutcome,
   type RemoteWriteSamples,
   writeRemoteSamples,
 } from "./remote-write/decode.ts";
+export { encodeRemoteWrite, remoteWriteHeaders, type SamplePage } from "./remote-write/encode.ts";
 export { parseScrapeConfig, type ScrapeConfig, type ScrapeJob } from "./scrape/config.ts";
 export { compileRelabeling } from "./scrape/relabel.ts";
 export type { TargetStatus } from "./scrape/loop.ts";

@@ -41,3 +41,6 @@ export { createHistoryReader } from "./history/history-reader.ts";
 export { createMetricReader } from "./history/metric-reader.ts";
 export { type HistoryRetention, migrateHistory, sliceMs } from "./history/schema.ts";
 export { readCarriedThrough } from "./history/watermark.ts";
+export type { RemotePrometheus } from "./remote/http.ts";
+export { createPrometheusEngine } from "./remote/prometheus-engine.ts";
+export { createPrometheusReader } from "./remote/prometheus-reader.ts";

@@ -9,10 +9,10 @@ import type { Argument } from "./rpc.ts";
 const stallMsMax = 60_000;
 const bufferedBytesMax = 512 * 1024;
 
-type JsonCall = "instantJson" | "rangeJson";
+type BytesCall = "instantJson" | "rangeJson" | "federate" | "remoteRead";
 
 /** Resolves with the whole answer, or with a stream once its first part is there. */
-export function streamAnswer<Name extends JsonCall>(
+export function streamAnswer<Name extends BytesCall>(
   pool: Pick<QueryPool, "call">,
   method: Name,
   argument: Argument<QueryCalls[Name]>,

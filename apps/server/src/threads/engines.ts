@@ -2,9 +2,11 @@
 import type { LogEngine, MetricEngine, TraceEngine } from "@skopos/model";
 import type { QueryPool } from "./query-pool.ts";
 
+/** `remoteMetrics` stands where the head's engine would, when the configuration names another server. */
 export function createEngines(
   pool: QueryPool,
   timeoutMs: number,
+  remoteMetrics?: MetricEngine,
 ): { metrics: MetricEngine; traces: TraceEngine; logs: LogEngine } {
   const metrics: MetricEngine = {
     instant: ({ query, timeMs, timeoutMs: ms = timeoutMs, signal }) =>
@@ -46,5 +48,5 @@ export function createEngines(
     patterns: ({ signal, ...request }) => pool.call("logPatterns", request, { signal }),
     tail: ({ signal, ...request }) => pool.call("logTail", request, { signal }),
   };
-  return { metrics, traces, logs };
+  return { metrics: remoteMetrics ?? metrics, traces, logs };
 }

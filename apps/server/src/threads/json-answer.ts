@@ -1,4 +1,4 @@
-/** Metric results as bytes of the Prometheus API's answer, sent ahead in chunks when they are many. */
+/** Answers of query threads as bytes: metric results as the Prometheus API has them, sent ahead in chunks when they are many. */
 import { LimitError, type MetricResult, type MetricValue } from "@skopos/model";
 import { prometheusJsonChunks } from "@skopos/promql";
 import type { CallContext } from "./rpc.ts";
@@ -25,8 +25,15 @@ export async function sendJson(
     throw new LimitError(
       `the answer has more than ${answerPointsMax} points: aggregate it or shorten the range`,
     );
+  return sendText(prometheusJsonChunks(result, stats), emit);
+}
+
+export async function sendText(
+  pieces: Iterable<string> | AsyncIterable<string>,
+  emit: CallContext["emit"],
+): Promise<Uint8Array<ArrayBuffer>> {
   let text = "";
-  for (const piece of prometheusJsonChunks(result, stats)) {
+  for await (const piece of pieces) {
     text += piece;
     if (text.length < chunkBytes) continue;
     await emit(encoder.encode(text));

@@ -23,6 +23,7 @@ import type {
 } from "@skopos/model";
 import type { JsonNode } from "@skopos/promql/syntax";
 import type { ClickHouseConnection, HeadShare } from "@skopos/store";
+import type { FederateRequest } from "./federation.ts";
 
 /** What a query thread is started with. */
 export interface QueryThreadData {
@@ -89,6 +90,13 @@ export type QueryCalls = {
   ): Promise<Uint8Array<ArrayBuffer>>;
   formatQuery(query: { query: string }): Promise<string>;
   parseQuery(query: { query: string }): Promise<JsonNode>;
+  /** Exposition text, for `/federate`. */
+  federate(request: FederateRequest): Promise<Uint8Array<ArrayBuffer>>;
+  /** A remote read's request to its answer, both as they go over HTTP. */
+  remoteRead(request: {
+    body: Uint8Array;
+    externalLabels: LabelMap;
+  }): Promise<Uint8Array<ArrayBuffer>>;
   cardinality(request: { limit: number }): Promise<HeadCardinality>;
   series(request: SeriesRequest): Promise<LabelMap[]>;
   labelNames(request: SeriesRequest): Promise<string[]>;

@@ -13,9 +13,11 @@ import { exprJson, format, parse } from "@skopos/promql/syntax";
 import { createLogReader, createTraceReader, HeadView, openClickHouse } from "@skopos/store";
 import { createTraceEngine } from "@skopos/traceql";
 import { cardinalityOf } from "./cardinality.ts";
-import { limitSeries, sendJson } from "./json-answer.ts";
+import { federate } from "./federation.ts";
+import { limitSeries, sendJson, sendText } from "./json-answer.ts";
 import type { QueryCalls, QueryOptions, QueryThreadData } from "./query-calls.ts";
 import { QueryCost } from "./query-cost.ts";
+import { answerRead } from "./remote-read.ts";
 import { type CallContext, serveCalls } from "./rpc.ts";
 
 invariant(parentPort, "the query thread has a parent");
@@ -61,6 +63,9 @@ serveCalls<QueryCalls>(parentPort, {
     ),
   formatQuery: ({ query }) => format(parse(query)),
   parseQuery: ({ query }) => exprJson(parse(query)),
+  federate: (request, { cancelled, emit }) => sendText(federate(head, request, cancelled), emit),
+  remoteRead: ({ body, externalLabels }, { cancelled }) =>
+    answerRead(head, body, externalLabels, cancelled),
   cardinality: async ({ limit }) => {
     const everything = { matcherSets: [], startMs: -8.64e15, endMs: 8.64e15 };
     return cardinalityOf(await head.series({ ...everything, limit: surveyedSeriesMax }), limit);

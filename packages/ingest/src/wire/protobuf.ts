@@ -47,6 +47,19 @@ export class ProtobufReader {
     return this.#field;
   }
 
+  /** Whether the field holds bytes: where numbers repeat, several in one. */
+  get packed(): boolean {
+    return this.#wireType === 2;
+  }
+
+  /** Every varint of a packed field. */
+  packedInts(): number[] {
+    const packed = this.message("a packed field");
+    const values: number[] = [];
+    while (packed.#at < packed.#end) values.push(packed.#varintNumber());
+    return values;
+  }
+
   skip(): void {
     if (this.#wireType === 0) this.#varint();
     else if (this.#wireType === 1) this.#advance(8);

@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Role } from "@skopos/api";
 import { parseScrapeConfig } from "@skopos/ingest";
-import { SkoposError } from "@skopos/model";
+import { type LabelMap, SkoposError } from "@skopos/model";
 import { parse } from "@skopos/promql/syntax";
 import type { ServerConfig } from "../../config.ts";
 import { goneSignal } from "../../http/bind.ts";
@@ -13,6 +13,7 @@ import { streamAnswer } from "../../threads/answer-stream.ts";
 import type { QueryPool } from "../../threads/query-pool.ts";
 import type { RpcCaller } from "../../threads/rpc.ts";
 import type { TelemetryCalls } from "../../threads/telemetry-calls.ts";
+import { bindFederation } from "./federation.ts";
 import type { SelfMetrics } from "../self.ts";
 import { Answer, envelope, sendError } from "./answer.ts";
 import { shownConfig, shownPool } from "./config-text.ts";
@@ -40,6 +41,7 @@ export interface PrometheusParts {
   readonly version: string;
   readonly config: ServerConfig;
   readonly scrapeConfig: { readonly text: string; readonly file: string };
+  readonly externalLabels: LabelMap;
 }
 
 /** What an endpoint is asked. */
@@ -118,6 +120,7 @@ export function bindPrometheus(app: FastifyInstance, parts: PrometheusParts): vo
   bindRules(routes, parts);
   bindStatus(routes, parts);
   bindAdmin(routes);
+  bindFederation(app, parts);
 }
 
 function bindQueries(routes: Routes, { pool, config, nowMs }: PrometheusParts): void {
