@@ -104,6 +104,25 @@ const schema = z.strictObject({
   zipkin: z
     .strictObject({ listen: z.union([z.literal("off"), listen]).default("off") })
     .prefault({}),
+  /** What is masked in spans and log lines before they are written. */
+  masking: z
+    .strictObject({
+      /** All built-in rules but the optional ones, none, or those named. */
+      defaults: z.union([z.boolean(), z.array(z.string())]).default(true),
+      rules: z
+        .array(
+          z.strictObject({
+            name: z.string().regex(/^[\w.-]{1,64}$/, "letters, digits, dot, dash and underscore"),
+            key: z.string().min(1).optional(),
+            /** RE2. */
+            pattern: z.string().min(1).optional(),
+            replace: z.string().optional(),
+          }),
+        )
+        .max(100)
+        .default([]),
+    })
+    .prefault({}),
   ingest: z
     .strictObject({
       /** Per service; absent: as much as comes. */

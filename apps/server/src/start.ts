@@ -12,7 +12,7 @@ import {
   type KubeTarget,
   Topology,
 } from "@skopos/mesh";
-import { parseScrapeConfig } from "@skopos/ingest";
+import { checkMasking, parseScrapeConfig } from "@skopos/ingest";
 import {
   type LabelMap,
   messageOf,
@@ -248,8 +248,10 @@ async function startParts(
   };
 }
 
-function intakeSettings({ ingest }: ServerConfig): IntakeSettings {
-  return ingest.limits;
+/** Throws "bad-config" and "bad-regex" for masking rules that cannot be, before a thread fails by them again and again. */
+function intakeSettings({ ingest, masking }: ServerConfig): IntakeSettings {
+  checkMasking(masking);
+  return { ...ingest.limits, masking };
 }
 
 /** Comes first: rules are evaluated and pages sent while everything else is still starting. */

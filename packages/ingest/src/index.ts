@@ -1,3 +1,5 @@
+export type { AccessLogEntry } from "./access-log/fields.ts";
+export { parseAccessLogLine } from "./access-log/parse.ts";
 export { ExpositionError, IngestError } from "./errors.ts";
 export {
   type Exemplar,
@@ -14,6 +16,7 @@ export {
   SignalIntake,
 } from "./intake/signal-intake.ts";
 export { decodeLokiPush } from "./loki/push.ts";
+export { checkMasking, Masker, type MaskingSettings } from "./masking/masker.ts";
 export { encodeExportResponse, encodeRpcStatus } from "./otlp/export-response.ts";
 export type { DecodedLogs } from "./otlp/log-draft.ts";
 export { decodeOtlpLogs } from "./otlp/logs.ts";
@@ -38,4 +41,5 @@ export type { TargetStatus } from "./scrape/loop.ts";
 export { type DroppedTarget, type PoolOptions, ScrapePool } from "./scrape/pool.ts";
 export type { TargetGroup } from "./scrape/target.ts";
 export { type Scraper, type ScraperOptions, startScraper } from "./scrape/scraper.ts";
+export { TemplateMiner } from "./templates/template-miner.ts";
 export { decodeZipkinSpans } from "./zipkin/spans.ts";

@@ -111,6 +111,12 @@ function signalFamilies(signals: IntakeStats): MetricFamily[] {
       "Attributes, events and texts that were cut to their limits.",
       signals.cut,
     ),
+    {
+      name: "skopos_ingest_masked_total",
+      type: "counter",
+      help: "Secrets that were masked in spans and log lines, by rule.",
+      samples: Object.entries(signals.masked).map(([rule, value]) => ({ labels: { rule }, value })),
+    },
   ];
 }
 

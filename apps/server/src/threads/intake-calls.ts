@@ -1,6 +1,6 @@
 /** What the main thread asks of the intake thread. Everything is structured-cloneable. */
 import type { MessagePort } from "node:worker_threads";
-import type { IntakeCounts } from "@skopos/ingest";
+import type { IntakeCounts, MaskingSettings } from "@skopos/ingest";
 import type { Push, PushAnswer } from "./telemetry-calls.ts";
 
 /** Pushes of spans and log lines. */
@@ -11,6 +11,7 @@ export type SignalPush = Push<SignalKind>;
 export interface IntakeSettings {
   readonly spansPerSecond?: number | undefined;
   readonly linesPerSecond?: number | undefined;
+  readonly masking: MaskingSettings;
 }
 
 export interface IntakeThreadData {
@@ -19,7 +20,10 @@ export interface IntakeThreadData {
   readonly journal: MessagePort;
 }
 
-export type IntakeStats = Readonly<IntakeCounts>;
+export interface IntakeStats extends Readonly<IntakeCounts> {
+  /** Maskings by rule. */
+  readonly masked: Readonly<Record<string, number>>;
+}
 
 export type IntakeCalls = {
   /** Resolves once the push is acknowledged on disk. */

@@ -114,5 +114,11 @@ function summed(stats: IntakeStats, before: IntakeStats | undefined): IntakeStat
     spansRejected: stats.spansRejected + before.spansRejected,
     linesRejected: stats.linesRejected + before.linesRejected,
     cut: stats.cut + before.cut,
+    masked: Object.fromEntries(
+      Object.entries(stats.masked).map(([rule, count]) => [
+        rule,
+        count + (before.masked[rule] ?? 0),
+      ]),
+    ),
   };
 }

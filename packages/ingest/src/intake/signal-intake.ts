@@ -1,17 +1,21 @@
 /**
- * The way of spans and log lines from decoded to acknowledged: times are judged, limits kept, and everything that is turned
- * away is counted and told to the sender. Nothing is written of a request that is refused as a whole.
+ * The way of spans and log lines from decoded to acknowledged: times are judged, limits kept, secrets masked, access logs
+ * understood, templates mined; everything that is turned away is counted and told to the sender. Nothing is written of a request that is refused as a whole.
  */
 import {
   type Clock,
   type LogRecord,
   type LogSink,
+  type PatternSink,
   SkoposError,
   type Span,
   type SpanSink,
 } from "@skopos/model";
 import type { DecodedLogs } from "../otlp/log-draft.ts";
 import type { DecodedTraces } from "../otlp/span-draft.ts";
+import type { Masker } from "../masking/masker.ts";
+import { TemplateMiner } from "../templates/template-miner.ts";
+import { enriched, mine } from "./enrich.ts";
 import { ServiceRates } from "./service-rates.ts";
 
 export interface SignalIntakeOptions {
@@ -21,6 +25,9 @@ export interface SignalIntakeOptions {
   /** Per service and second; absent: as much as comes. */
   readonly spansPerSecond?: number | undefined;
   readonly linesPerSecond?: number | undefined;
+  readonly masker: Masker;
+  /** Takes templates mined from lines; absent: none are mined. */
+  readonly patterns?: PatternSink | undefined;
 }
 
 /**
@@ -60,10 +67,12 @@ export class SignalIntake {
   readonly #options: SignalIntakeOptions;
   readonly #spanRates: ServiceRates | undefined;
   readonly #lineRates: ServiceRates | undefined;
+  readonly #miner: TemplateMiner | undefined;
 
   constructor(options: SignalIntakeOptions) {
     const { spansPerSecond, linesPerSecond, clock } = options;
     this.#options = options;
+    if (options.patterns) this.#miner = new TemplateMiner();
     if (spansPerSecond !== undefined) this.#spanRates = new ServiceRates(spansPerSecond, clock);
     if (linesPerSecond !== undefined) this.#lineRates = new ServiceRates(linesPerSecond, clock);
   }
@@ -81,7 +90,8 @@ export class SignalIntake {
     const spans = rates
       ? admit(timely, rates, (span) => span.service, "spans", manner, turnedAway)
       : timely;
-    await this.#options.spans.append(spans);
+    const { masker } = this.#options;
+    await this.#options.spans.append(spans.map((span) => masker.span(span)));
     this.counts.spans += spans.length;
     this.counts.spansRejected += turnedAway.count;
     this.counts.cut += decoded.cut;
@@ -99,11 +109,21 @@ export class SignalIntake {
     );
     const rates = this.#lineRates;
     const records = rates ? admit(timely, rates, serviceOf, "lines", manner, turnedAway) : timely;
-    await this.#options.logs.append(records);
+    const { masker } = this.#options;
+    const refined = records.map((record) => masker.line(enriched(record)));
+    await this.#options.logs.append(refined);
+    // After the acknowledgement: what is refused is sent again, and would be counted again.
+    if (this.#miner) for (const record of refined) mine(this.#miner, record);
     this.counts.lines += records.length;
     this.counts.linesRejected += turnedAway.count;
     this.counts.cut += decoded.cut;
     return turnedAway.outcome(records.length);
+  }
+
+  /** Hands on what was counted of templates since the last time. */
+  async flushPatterns(): Promise<void> {
+    const counts = this.#miner?.drain() ?? [];
+    if (counts.length > 0) await this.#options.patterns?.append(counts);
   }
 
   #latestNs(): bigint {

@@ -1,0 +1,197 @@
+/**
+ * Reads lines of Envoy's access log: Istio's default text format (with or without the fields that later versions added),
+ * Envoy's own default, and Istio's default JSON format, each with further fields behind or among them.
+ * Source: istio.io, "Envoy Access Logs"; envoyproxy.io, "Access logging", "Default Format String".
+ */
+import {
+  type AccessLogEntry,
+  type Field,
+  type FieldName,
+  fields,
+  traceIdOf,
+  traceNames,
+} from "./fields.ts";
+
+/** Longer lines are not looked at. */
+const lineCharsMax = 16 * 1024;
+const valueCharsMax = 2048;
+/** Fields of the longest known text format, and room for additions. */
+const tokensMax = 40;
+
+/** Text fields behind the request, in order; "" for those that we do not keep. */
+const ending: readonly (FieldName | "")[] = [
+  "bytesReceived",
+  "bytesSent",
+  "durationMs",
+  "upstreamServiceTimeMs",
+  "forwardedFor",
+  "userAgent",
+  "requestId",
+  "authority",
+  "upstreamHost",
+];
+const istioEnding: readonly (FieldName | "")[] = [
+  ...ending,
+  "upstreamCluster",
+  "upstreamLocalAddress",
+  "downstreamLocalAddress",
+  "downstreamRemoteAddress",
+  "requestedServerName",
+  "routeName",
+];
+const envoyText = ["status", "responseFlags", ...ending] as const;
+const istioText = [
+  "status",
+  "responseFlags",
+  "responseCodeDetails",
+  "connectionTerminationDetails",
+  "upstreamTransportFailureReason",
+  ...istioEnding,
+] as const;
+/** Before Istio 1.9: a policy status in place of the two details. */
+const olderIstioText = [
+  "status",
+  "responseFlags",
+  "",
+  "upstreamTransportFailureReason",
+  ...istioEnding,
+] as const;
+
+const byName = new Map<FieldName, Field>(fields.map((field) => [field.name, field]));
+
+type Mutable = { -readonly [Name in keyof AccessLogEntry]: AccessLogEntry[Name] };
+
+/** The fields of an access log line; undefined when it is none. Absent values ("-", null) are left out. */
+export function parseAccessLogLine(text: string): AccessLogEntry | undefined {
+  if (text.length > lineCharsMax) return undefined;
+  const first = text.charCodeAt(0);
+  if (first === 0x5b) return parseText(text);
+  return first === 0x7b ? parseJson(text) : undefined;
+}
+
+/** `[time] "METHOD path PROTOCOL" status`, of which the path may hold anything. */
+const opening = /^\[([^\]\s]{10,40})\] "(?=\S)/;
+const statusNext = /\d{1,3} /y;
+
+function parseText(text: string): AccessLogEntry | undefined {
+  const head = opening.exec(text);
+  if (!head) return undefined;
+  const [whole, startTime = ""] = head;
+  const end = endOfRequest(text, whole.length);
+  if (end < 0) return undefined;
+  const tokens = tokensOf(text, end + 2);
+  const layout = layoutOf(tokens);
+  if (!layout) return undefined;
+  const entry: Mutable = { format: layout === envoyText ? "envoy-text" : "istio-text" };
+  set(entry, "startTime", startTime);
+  const request = text.slice(whole.length, end);
+  const first = request.indexOf(" ");
+  const last = request.lastIndexOf(" ");
+  set(entry, "method", first < 0 ? request : request.slice(0, first));
+  if (last > first) set(entry, "path", request.slice(first + 1, last));
+  if (first >= 0) set(entry, "protocol", request.slice(last + 1));
+  for (const [i, name] of layout.entries()) if (name !== "") set(entry, name, tokens[i] ?? "");
+  for (const more of tokens.slice(layout.length)) {
+    const id = traceIdOf(more);
+    if (id !== undefined) entry.traceId ??= id;
+  }
+  return entry;
+}
+
+function endOfRequest(text: string, start: number): number {
+  for (let end = text.indexOf('" ', start); end >= 0; end = text.indexOf('" ', end + 1)) {
+    statusNext.lastIndex = end + 2;
+    if (statusNext.test(text)) return end;
+  }
+  return -1;
+}
+
+function layoutOf(tokens: readonly string[]): readonly (FieldName | "")[] | undefined {
+  // The cluster's name tells where a text stands that may contain spaces less often than counting does.
+  const isCount = (at: number) => /^(?:\d+|-)$/.test(tokens[at] ?? "");
+  const countsAt = (at: number) => isCount(at) && isCount(at + 1) && isCount(at + 2);
+  if (tokens.length >= istioText.length && countsAt(5)) return istioText;
+  if (tokens.length >= olderIstioText.length && countsAt(4)) return olderIstioText;
+  return tokens.length >= envoyText.length && countsAt(2) ? envoyText : undefined;
+}
+
+/** Words and quoted texts. */
+function tokensOf(text: string, start: number): string[] {
+  const tokens: string[] = [];
+  const length = text.trimEnd().length;
+  for (let at = start; at < length && tokens.length < tokensMax;) {
+    const quoted = text.charCodeAt(at) === 0x22;
+    const end = quoted ? endOfQuoted(text, at + 1, length) : endOfWord(text, at, length);
+    tokens.push(text.slice(quoted ? at + 1 : at, end));
+    at = end + (quoted ? 2 : 1);
+  }
+  return tokens;
+}
+
+function endOfWord(text: string, at: number, length: number): number {
+  const end = text.indexOf(" ", at);
+  return end < 0 || end > length ? length : end;
+}
+
+/**
+ * Envoy does not escape quotes within a quoted text, such as a user agent's. So one ends where a space and either another
+ * quoted text or a word without quotes follow.
+ */
+function endOfQuoted(text: string, at: number, length: number): number {
+  for (let end = text.indexOf('" ', at); end >= 0 && end < length - 1;) {
+    if (text.charCodeAt(end + 2) === 0x22) return end;
+    const word = text.slice(end + 2, endOfWord(text, end + 2, length));
+    if (!word.includes('"')) return end;
+    end = text.indexOf('" ', end + 1);
+  }
+  return length - 1;
+}
+
+function parseJson(text: string): AccessLogEntry | undefined {
+  // Cheap, since every JSON line passes here.
+  if (!text.includes('"response_code"')) return undefined;
+  if (!text.includes('"response_flags"') && !text.includes('"upstream_cluster"')) return undefined;
+  const json = objectOf(text);
+  if (!json) return undefined;
+  const entry: Mutable = { format: "json" };
+  for (const { name, json: names } of fields) {
+    for (const key of names) {
+      const value = json[key];
+      if (typeof value === "string" || typeof value === "number") set(entry, name, String(value));
+    }
+  }
+  for (const key of traceNames) {
+    const value = json[key];
+    const id = typeof value === "string" ? traceIdOf(value) : undefined;
+    if (id !== undefined) entry.traceId ??= id;
+  }
+  return entry;
+}
+
+function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function set(entry: Mutable, name: FieldName, text: string): void {
+  if (text === "" || text === "-" || entry[name] !== undefined) return;
+  if (byName.get(name)?.numeric) {
+    const number = Number(text);
+    if (Number.isFinite(number)) Object.assign(entry, { [name]: number });
+  } else Object.assign(entry, { [name]: text.slice(0, valueCharsMax) });
+}
+
+/** What is kept of an entry beside its line, to be searched by. */
+export function accessLogMetadata(entry: AccessLogEntry): Record<string, string> {
+  const metadata: Record<string, string> = {};
+  for (const { name, metadata: key } of fields) {
+    const value = entry[name];
+    if (key !== undefined && value !== undefined) metadata[key] = String(value);
+  }
+  if (entry.traceId !== undefined) metadata["trace_id"] = entry.traceId;
+  return metadata;
+}
