@@ -22,18 +22,16 @@ export type { DecodedLogs } from "./otlp/log-draft.ts";
 export { decodeOtlpLogs } from "./otlp/logs.ts";
 export type { DecodedTraces } from "./otlp/span-draft.ts";
 export { decodeOtlpTraces } from "./otlp/traces.ts";
+export { MetadataBook } from "./metric-batch/metadata-book.ts";
+export { type BatchOutcome, lossOf, writeBatch } from "./metric-batch/write.ts";
+export { decodeOtlpMetrics } from "./otlp/metrics.ts";
 export {
   decodeReadRequest,
   encodeReadResponse,
   type ReadQuery,
   withoutExternal,
 } from "./remote-read/read.ts";
-export {
-  decodeRemoteWrite,
-  type RemoteWriteOutcome,
-  type RemoteWriteSamples,
-  writeRemoteSamples,
-} from "./remote-write/decode.ts";
+export { decodeRemoteWrite } from "./remote-write/decode.ts";
 export { encodeRemoteWrite, remoteWriteHeaders, type SamplePage } from "./remote-write/encode.ts";
 export { parseScrapeConfig, type ScrapeConfig, type ScrapeJob } from "./scrape/config.ts";
 export { compileRelabeling } from "./scrape/relabel.ts";

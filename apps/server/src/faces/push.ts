@@ -52,7 +52,7 @@ export async function bindPush(
             contentType: request.headers["content-type"],
             contentEncoding: request.headers["content-encoding"],
           });
-          reply.status(answer.status);
+          reply.status(answer.status).headers(answer.headers ?? {});
           if (answer.contentType) reply.type(answer.contentType);
           return reply.send(answer.body);
         },

@@ -1,35 +1,71 @@
-/** Decodes pushes of metrics and has them acknowledged: a push is answered only when it is on disk, whole or not at all. */
-import { decodeRemoteWrite, writeRemoteSamples } from "@skopos/ingest";
-import { type SampleSink, SkoposError } from "@skopos/model";
+/** Decodes pushes of metrics and answers each in its protocol's manner, once what can be stored is on disk. */
+import {
+  type BatchOutcome,
+  decodeOtlpMetrics,
+  decodeRemoteWrite,
+  encodeExportResponse,
+  lossOf,
+  type MetadataBook,
+  writeBatch,
+} from "@skopos/ingest";
+import type { Clock, MetricSink } from "@skopos/model";
 import type { MetricKind, Push, PushAnswer } from "./telemetry-calls.ts";
 
-export async function acceptPush(push: Push<MetricKind>, metrics: SampleSink): Promise<PushAnswer> {
-  const { kind, body, contentType, contentEncoding } = push;
-  switch (kind) {
-    case "remote-write": {
-      const samples = decodeRemoteWrite(body, { contentType, contentEncoding });
-      const outcome = writeRemoteSamples(samples, metrics, "remote");
-      await metrics.durable();
-      if (outcome.tooOld + outcome.refused > 0) {
-        const why = [
-          ...(outcome.tooOld > 0
-            ? [`${outcome.tooOld} samples are older than the out-of-order window`]
-            : []),
-          ...(outcome.refused > 0
-            ? [`${outcome.refused} samples belong to series above the series limit`]
-            : []),
-        ];
-        throw new SkoposError(
-          "bad-request",
-          `${why.join("; ")}; the other ${outcome.appended} are stored`,
-        );
-      }
-      return { status: 204, contentType: undefined, body: undefined };
-    }
-    case "otlp-metrics":
-      throw new SkoposError(
-        "unsupported-media-type",
-        "OTLP metrics are not accepted yet: push metrics to /api/v1/write",
-      );
-  }
+export interface MetricIntake {
+  readonly metrics: MetricSink;
+  readonly clock: Clock;
+  /** What pushed families say of themselves. */
+  readonly metadata: MetadataBook;
 }
+
+export function acceptPush(push: Push<MetricKind>, intake: MetricIntake): Promise<PushAnswer> {
+  return push.kind === "otlp-metrics" ? acceptOtlp(push, intake) : acceptRemoteWrite(push, intake);
+}
+
+async function acceptRemoteWrite(
+  { body, contentType, contentEncoding }: Push<MetricKind>,
+  { metrics, clock, metadata }: MetricIntake,
+): Promise<PushAnswer> {
+  const { version, batch } = decodeRemoteWrite(body, { contentType, contentEncoding });
+  const outcome = writeBatch(batch, metrics, "remote-write remote", clock.nowMs());
+  metadata.note(batch.metadata);
+  await metrics.durable();
+  const headers = version === 2 ? { headers: writtenHeaders(outcome) } : {};
+  const loss = lossOf(batch, outcome);
+  if (loss === "") return { status: 204, contentType: undefined, body: undefined, ...headers };
+  const text = `${loss}; the other ${outcome.appended} are stored`;
+  return { status: 400, contentType: "text/plain; charset=utf-8", body: text, ...headers };
+}
+
+/** A sample that was there already counts as written: the sender need not send it again. */
+function writtenHeaders(outcome: BatchOutcome): Record<string, string> {
+  const prefix = "x-prometheus-remote-write";
+  return {
+    [`${prefix}-samples-written`]: String(outcome.samples),
+    [`${prefix}-histograms-written`]: String(outcome.histograms),
+    [`${prefix}-exemplars-written`]: String(outcome.exemplars),
+  };
+}
+
+async function acceptOtlp(
+  { body, contentType, contentEncoding }: Push<MetricKind>,
+  { metrics, clock, metadata }: MetricIntake,
+): Promise<PushAnswer> {
+  const nowMs = clock.nowMs();
+  let rejected = 0;
+  const errors: string[] = [];
+  for (const { group, batch } of decodeOtlpMetrics(body, contentType, { contentEncoding })) {
+    const outcome = writeBatch(batch, metrics, group, nowMs);
+    metadata.note(batch.metadata);
+    const loss = lossOf(batch, outcome);
+    if (loss === "") continue;
+    rejected += batch.rejected + outcome.tooOld + outcome.tooNew + outcome.refused;
+    if (errors.length < errorsMax) errors.push(loss);
+  }
+  await metrics.durable();
+  const error = errors.join("; ");
+  return { status: 200, ...encodeExportResponse("metrics", { rejected, error }, contentType) };
+}
+
+/** Resources whose losses are told in one answer. */
+const errorsMax = 5;

@@ -32,6 +32,7 @@ export interface PushAnswer {
   readonly status: number;
   readonly contentType: string | undefined;
   readonly body: Uint8Array | string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface TelemetryStats {

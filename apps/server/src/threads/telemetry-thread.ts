@@ -4,7 +4,7 @@
  */
 import path from "node:path";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { parseScrapeConfig, type Scraper, startScraper } from "@skopos/ingest";
+import { MetadataBook, parseScrapeConfig, type Scraper, startScraper } from "@skopos/ingest";
 import { invariant, messageOf, SkoposError, systemClock } from "@skopos/model";
 import { createMetricEngine } from "@skopos/promql";
 import { Journal, JournalReader, MetricStore } from "@skopos/store";
@@ -63,6 +63,8 @@ async function start(): Promise<void> {
   for (const setting of config.ignored)
     log.warn({ setting }, "this setting of the scrape configuration has no effect");
   const scraper = startScraper({ config, sink: metrics, clock, kubernetes: data.kubernetes });
+  const pushed = new MetadataBook();
+  const intake = { metrics, clock, metadata: pushed };
   /** Other threads' ways to the journal. */
   const writers = new Set<MessagePort>();
   /** What the carrier still needs; unknown until it said so once. */
@@ -88,7 +90,7 @@ async function start(): Promise<void> {
   checkpointLater();
 
   const send = serveCalls<TelemetryCalls>(port, {
-    push: (push) => acceptPush(push, metrics),
+    push: (push) => acceptPush(push, intake),
     attachJournal: ({ port: writer }) => {
       writers.add(writer);
       writer.on("close", () => writers.delete(writer));
@@ -111,7 +113,7 @@ async function start(): Promise<void> {
     alerts: () => alerting.alerts(),
     rules: () => alerting.groups(),
     metadata: ({ metric, limit }) => {
-      const found = [...scraper.pool.metadata()]
+      const found = [...new Map([...pushed.families, ...scraper.pool.metadata()])]
         .filter(([name]) => metric === undefined || name === metric)
         .slice(0, limit);
       return Object.fromEntries(

@@ -37,7 +37,7 @@ it("what is encoded is decoded to the same samples, bit for bit", () => {
   );
   fc.assert(
     fc.property(pages, (sent) => {
-      const got = decodeRemoteWrite(encodeRemoteWrite(sent), headers);
+      const { batch: got } = decodeRemoteWrite(encodeRemoteWrite(sent), headers);
       const found = Array.from(got.values, (_, k) =>
         textsOf(
           got.series[got.seriesOf[k] ?? -1] ?? LabelSet.empty,

@@ -2,7 +2,7 @@
  * One target's loop: scrapes at multiples of the interval plus an offset that its identity gives, so that targets spread and
  * a restart keeps their places. A scrape that is still running when the next is due makes that one fall out.
  */
-import { type Clock, messageOf, SkoposError, type SampleSink, sleep } from "@skopos/model";
+import { type Clock, messageOf, SkoposError, type MetricSink, sleep } from "@skopos/model";
 import type { ScrapeJob } from "./config.ts";
 import type { PageFetcher } from "./fetch.ts";
 import { PageWriter } from "./page-writer.ts";
@@ -58,7 +58,7 @@ export class ScrapeLoop {
     target: Target;
     job: ScrapeJob;
     relabeling: Relabeling;
-    sink: SampleSink;
+    sink: MetricSink;
     clock: Clock;
     fetcher: PageFetcher;
   }) {

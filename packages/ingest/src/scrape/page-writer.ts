@@ -6,7 +6,7 @@ import {
   type GroupRef,
   LabelSet,
   metricNameLabel,
-  type SampleSink,
+  type MetricSink,
   type SeriesRef,
   staleNaN,
   writeNaN,
@@ -14,6 +14,7 @@ import {
 import { IngestError } from "../errors.ts";
 import { type Page, PageLayout } from "../exposition/page.ts";
 import { parseExposition } from "../exposition/parse.ts";
+import { aheadMaxMs } from "../metric-batch/write.ts";
 import type { ScrapeJob } from "./config.ts";
 import type { Relabeling } from "./relabel.ts";
 import { sampleLabels } from "./sample-labels.ts";
@@ -45,7 +46,7 @@ export class PageWriter {
   readonly #job: ScrapeJob;
   readonly #relabeling: Relabeling;
   readonly #target: Target;
-  readonly #sink: SampleSink;
+  readonly #sink: MetricSink;
   readonly #group: GroupRef;
   readonly #reports: readonly (SeriesRef | undefined)[];
   #layout = new PageLayout();
@@ -58,7 +59,7 @@ export class PageWriter {
   #live: ReadonlySet<SeriesRef> = new Set();
   #lastTimeMs = -Infinity;
 
-  constructor(job: ScrapeJob, relabeling: Relabeling, target: Target, sink: SampleSink) {
+  constructor(job: ScrapeJob, relabeling: Relabeling, target: Target, sink: MetricSink) {
     this.#job = job;
     this.#relabeling = relabeling;
     this.#target = target;
@@ -86,11 +87,12 @@ export class PageWriter {
     if (this.#layout.full) this.#forgetLayout();
     const page = parseExposition(body, contentType, this.#layout, { checks: "syntax" });
     const counts = this.#resolve(page);
-    this.#writeTimed(page);
+    this.#writeTimed(page, timeMs);
     const unchanged = page.sameLayout && this.#live.size === this.#count;
     const added = unchanged ? 0 : this.#markVanished(page);
     this.#report({ ...counts, added }, 1, durationMs());
     this.#flush(timeMs);
+    if (page.exemplars.length > 0) this.#writeExemplars(page, timeMs);
     return { ...counts, added };
   }
 
@@ -161,13 +163,15 @@ export class PageWriter {
   }
 
   /** Samples with explicit times, one page per time, before the scrape's own page. */
-  #writeTimed(page: Page): void {
+  #writeTimed(page: Page, nowMs: number): void {
     if (!page.hasTimes || !this.#job.honorTimestamps) return;
     const byTime = new Map<number, { refs: number[]; values: number[] }>();
     for (let i = 0; i < page.count; i++) {
       const timeMs = page.timesMs[i] ?? Number.NaN;
       const ref = this.#seriesOf[page.slots[i] ?? 0] ?? dropped;
       if (timeMs !== timeMs || ref === dropped || ref === unresolved) continue;
+      // As Prometheus: a page that is ahead of us is not believed.
+      if (timeMs > nowMs + aheadMaxMs) continue;
       let at = byTime.get(timeMs);
       if (!at) byTime.set(timeMs, (at = { refs: [], values: [] }));
       at.refs.push(ref);
@@ -176,6 +180,16 @@ export class PageWriter {
     for (const [timeMs, { refs, values }] of [...byTime].sort(([a], [b]) => a - b)) {
       const columns = [Uint32Array.from(refs), Float64Array.from(values)] as const;
       this.#sink.appendPage(this.#group, timeMs, ...columns, refs.length);
+    }
+  }
+
+  /** An exemplar without a time gets the sample's, which is the scrape's unless the sample has one of its own. */
+  #writeExemplars(page: Page, timeMs: number): void {
+    for (const { slot, labels, value, timeMs: own } of page.exemplars) {
+      const ref = this.#seriesOf[slot] ?? dropped;
+      if (ref === dropped || ref === unresolved) continue;
+      if (own !== undefined && own > timeMs + aheadMaxMs) continue;
+      this.#sink.appendExemplar(ref, { labels: labels.toMap(), value, timeMs: own ?? timeMs });
     }
   }
 

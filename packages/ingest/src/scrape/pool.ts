@@ -2,7 +2,7 @@
  * The targets of every job and their loops. Discovery hands in target groups; targets that stay keep their loop, new ones get
  * one, those that are gone are marked stale. Two groups that yield the same target share one loop.
  */
-import { type Clock, type LabelMap, messageOf, type SampleSink } from "@skopos/model";
+import { type Clock, type LabelMap, messageOf, type MetricSink } from "@skopos/model";
 import type { Metadata } from "../exposition/page.ts";
 import type { ScrapeJob } from "./config.ts";
 import { createPageFetcher, type PageFetcher } from "./fetch.ts";
@@ -11,7 +11,7 @@ import { compileRelabeling, type Relabeling } from "./relabel.ts";
 import { makeTarget, type Target, type TargetGroup } from "./target.ts";
 
 export interface PoolOptions {
-  readonly sink: SampleSink;
+  readonly sink: MetricSink;
   readonly clock: Clock;
   readonly jobs: readonly ScrapeJob[];
   /** For tests and other transports; by default HTTP as the job says. */

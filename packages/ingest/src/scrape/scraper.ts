@@ -1,6 +1,6 @@
 /** A scrape configuration at work: its jobs' static targets and Kubernetes discoveries feed one pool. */
 import { readFileSync } from "node:fs";
-import type { Clock, SampleSink } from "@skopos/model";
+import type { Clock, MetricSink } from "@skopos/model";
 import { Agent } from "undici";
 import { KubernetesDiscovery } from "../discovery/kubernetes.ts";
 import type { KubeApi } from "../discovery/reflector.ts";
@@ -11,7 +11,7 @@ import { ScrapePool } from "./pool.ts";
 
 export interface ScraperOptions {
   readonly config: ScrapeConfig;
-  readonly sink: SampleSink;
+  readonly sink: MetricSink;
   readonly clock: Clock;
   /** The API server for `kubernetes_sd_configs` that name none. */
   readonly kubernetes?:

@@ -1,10 +1,12 @@
-/** A sample sink that keeps what it is given, for tests; `waitFor` resolves when enough pages have arrived. */
+/** A metric sink that keeps what it is given, for tests; `waitFor` resolves when enough pages have arrived. */
 import {
   type AppendOutcome,
+  type Exemplar,
   type GroupRef,
   isStale,
   type LabelSet,
-  type SampleSink,
+  type MetricSink,
+  type NativeHistogram,
   type SeriesRef,
 } from "@skopos/model";
 
@@ -15,8 +17,10 @@ export interface RecordedPage {
   readonly samples: Readonly<Record<string, number | "stale">>;
 }
 
-export class RecordingSink implements SampleSink {
+export class RecordingSink implements MetricSink {
   readonly pages: RecordedPage[] = [];
+  readonly histograms: { series: string; timeMs: number; histogram: NativeHistogram }[] = [];
+  readonly exemplars: { series: string; exemplar: Exemplar }[] = [];
   readonly closed: string[] = [];
   readonly #groups: string[] = [];
   readonly #series: LabelSet[] = [];
@@ -62,6 +66,28 @@ export class RecordingSink implements SampleSink {
       return false;
     });
     return { appended: count, tooOld: 0, duplicates: 0, conflicting: 0 };
+  }
+
+  appendHistogram(
+    _group: GroupRef,
+    ref: SeriesRef,
+    timeMs: number,
+    histogram: NativeHistogram,
+  ): AppendOutcome {
+    this.histograms.push({ series: String(this.#series[ref]), timeMs, histogram });
+    return { appended: 1, tooOld: 0, duplicates: 0, conflicting: 0 };
+  }
+
+  appendExemplar(ref: SeriesRef, exemplar: Exemplar): void {
+    this.exemplars.push({ series: String(this.#series[ref]), exemplar });
+  }
+
+  /** Every sample by series, the last one winning. */
+  get samples(): Record<string, number | "stale"> {
+    return Object.assign({}, ...this.pages.map((page) => page.samples)) as Record<
+      string,
+      number | "stale"
+    >;
   }
 
   closeGroup(group: GroupRef): void {

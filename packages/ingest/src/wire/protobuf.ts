@@ -144,6 +144,36 @@ export class ProtobufReader {
     return Number(BigInt.asIntN(32, this.#varint()));
   }
 
+  /** A sint32 or sint64, zigzag-encoded. */
+  sint64(): bigint {
+    const value = this.uint64();
+    return (value >> 1n) ^ -(value & 1n);
+  }
+
+  /**
+   * One element of a repeated number field, or all of them when they are packed, appended to `into`, which takes at most
+   * `lengthMax`. `wireType` is that of a single element, `take` reads one.
+   */
+  numbers(
+    into: number[],
+    lengthMax: number,
+    wireType: 0 | 1,
+    take: (reader: ProtobufReader) => number,
+  ): void {
+    if (this.#wireType !== 2) {
+      if (into.length >= lengthMax) this.#fail(`more than ${lengthMax} numbers`);
+      into.push(take(this));
+      return;
+    }
+    const packed = this.message(this.#what);
+    packed.#field = this.#field;
+    packed.#wireType = wireType;
+    while (packed.#at < packed.#end) {
+      if (into.length >= lengthMax) this.#fail(`more than ${lengthMax} numbers`);
+      into.push(take(packed));
+    }
+  }
+
   fixed64(): bigint {
     this.#expect(1);
     return this.#bytes.readBigUInt64LE(this.#advance(8));
