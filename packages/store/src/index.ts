@@ -7,7 +7,7 @@ export {
 } from "./clickhouse/client.ts";
 export { createLogReader } from "./clickhouse/log-reader.ts";
 export { LogStore } from "./clickhouse/log-store.ts";
-export { migrate, type RetentionDays } from "./clickhouse/schema.ts";
+export { migrate, type TelemetryRetention } from "./clickhouse/schema.ts";
 export { type QueryLimits } from "./clickhouse/sql.ts";
 export {
   type ClickHouseState,

@@ -36,7 +36,7 @@ beforeAll(async () => {
     log: silent,
     memoryBytesMax: 800e6,
   });
-  await migrate(server.connection, { spans: 10_000, logs: 10_000 });
+  await migrate(server.connection, { tracesMs: 1e12, logsMs: 1e12 });
   client = openClickHouse(server.connection);
 });
 

@@ -43,8 +43,8 @@ beforeAll(async () => {
     log: silent,
     memoryBytesMax: 800e6,
   });
-  await migrate(server.connection, { spans: 10_000, logs: 10_000 });
-  await migrate(server.connection, { spans: 10_000, logs: 10_000 });
+  await migrate(server.connection, { tracesMs: 1e12, logsMs: 1e12 });
+  await migrate(server.connection, { tracesMs: 1e12, logsMs: 1e12 });
   client = openClickHouse(server.connection);
   const journalDir = join(dir, "telemetry");
   journal = await Journal.open({
@@ -147,8 +147,8 @@ describe("rows in ClickHouse", () => {
 
   it("are dropped when they are older than is kept, which may be changed", async () => {
     const connection = { ...server.connection, database: "short" };
-    await migrate(connection, { spans: 30_000, logs: 1 });
-    await migrate(connection, { spans: 2, logs: 1 });
+    await migrate(connection, { tracesMs: 2e12, logsMs: 86_400_000 });
+    await migrate(connection, { tracesMs: 2 * 86_400_000, logsMs: 86_400_000 });
     const short = openClickHouse(connection);
     const nowNs = BigInt(systemClock.nowMs()) * 1_000_000n;
     const dayNs = 86_400_000_000_000n;

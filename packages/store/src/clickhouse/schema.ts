@@ -1,145 +1,193 @@
 /**
- * Tables of traces and logs, and how they come to be. Statements are run in order and each is harmless when repeated.
+ * The schema of traces and logs: its versions, how a database comes to the newest, and what readers may count on.
  *
- * `spans`, in the order of (service, time): a search names a service and a time, and reads only their granules; a trace
- * is found by a bloom filter on its id, of about ten bits a span. Its spans are spread over as many granules as it has
- * services, each read as a whole, so granules are small: 1,024 rows halve the time of 8,192, for 1 % of space.
- * `logs`, in the order of (stream, time): a stream is a label set; `streams` lists the label sets of each day and when
- * they had lines, so that matchers are tried against thousands of streams instead of millions of lines. N-grams of the
- * line serve substrings.
+ * `spans`, in the order of (service, start_ns), an hour a partition. A search names a service and a time, and reads only
+ *   their granules (1,024 rows). Frequent attributes have narrow columns besides (`attributeColumns`, `resourceColumns` in
+ *   tables.ts: equal to `attributes['key']`, "" when absent): a comparison there reads two bytes a span, one on the map
+ *   hundreds. Bloom filters: `trace_id`, and `attributes['guid:x-request-id']`, written exactly so.
+ *   `weight`: how many spans this one stands for, 1 unless its trace was drawn as a sample of its like (sampling.ts);
+ *   counts and rates of spans are sums of it.
+ * `trace_index`, in the order of trace_id, a day a partition: for each trace when its spans start (first_ns … last_ns) and
+ *   which services they are of, which is the key of `spans`; its root span and how many spans and errors it has. One row
+ *   per trace and insert until merged: aggregate by trace_id. Spans sent twice are counted twice here.
+ *     SELECT … FROM spans WHERE trace_id = X AND service IN (…) AND start_ns BETWEEN … AND …
+ *   with the bounds as constants, or scalar subqueries, reads few granules.
+ * `span_rates`, in the order of (service, name, kind, status, minute), a day a partition: count and total duration of all
+ *   spans by minute since the epoch and by quarter octave of duration (2^(bucket/4) ≤ ns < 2^((bucket+1)/4), -1 for none);
+ *   sum over rows. Exact for as long as traces are kept, whatever sampling let go of.
+ * `logs`, in the order of (stream, time_ns), a day a partition. A stream is a label set; `streams` lists the label sets of
+ *   each day and when they had lines, so that matchers are tried against thousands of streams instead of millions of
+ *   lines. `template_id`: of the template that the line was found to have, 0 for none. Indexes:
+ *   - `line_words` (full text) on `words`, the line's runs of four ASCII letters or more. A text that holds such a run is
+ *     only in lines with a word that holds the run:
+ *       hasAny(words, (SELECT groupUniqArray(token) FROM mergeTreeTextIndex(currentDatabase(), 'logs', 'line_words')
+ *                      WHERE token LIKE '%run%')) AND line LIKE '%text%'
+ *     pays when few words do. `words` may stand for its expression, of which the index is.
+ *   - `line_ids` (bloom) on `ids`, the line's UUIDs and runs of 32 hex digits: has(ids, 'id') AND line LIKE '%id%'.
+ *   - `time_ns` (smallest and largest of each granule), for the newest lines across streams.
+ * `log_patterns`, a day a partition: how often each template was seen, by bucket of time and by what its lines were mined
+ *   by; sum over rows. `source` is the hash of the labels, as `stream` of `logs` is.
  *
- * `non_replicated_deduplication_window` lets the carrier repeat a batch whose outcome it does not know. What an INSERT
- * reported as done is synced, since the journal lets go of it then.
+ * A batch that the carrier repeats is recognised by its token, in every table that it feeds.
  */
+import { type ClickHouseClient } from "@clickhouse/client";
 import { SkoposError } from "@skopos/model";
 import { type ClickHouseConnection, openClickHouse, readError } from "./client.ts";
+import {
+  logAdditions,
+  logPatterns,
+  logs,
+  ratesOfSpans,
+  spanRates,
+  spansTable,
+  streams,
+  streamsOfLogs,
+  traceIndex,
+  tracesOfSpans,
+  view,
+} from "./tables.ts";
 
-export interface RetentionDays {
-  readonly spans: number;
-  readonly logs: number;
+/** How long rows are kept, by the time that they are of. */
+export interface TelemetryRetention {
+  readonly tracesMs: number;
+  readonly logsMs: number;
 }
 
-const defaultRetention: RetentionDays = { spans: 7, logs: 7 };
+const dayMs = 86_400_000;
+const defaultRetention: TelemetryRetention = { tracesMs: 7 * dayMs, logsMs: 7 * dayMs };
+const newest = 2;
 
-const durable = `fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000,
-  ttl_only_drop_parts = 1`;
+const versions = `CREATE TABLE IF NOT EXISTS schema_versions (version UInt32) ENGINE = MergeTree ORDER BY version
+  SETTINGS fsync_after_insert = 1, fsync_part_directory = 1`;
 
-const spans = `
-CREATE TABLE IF NOT EXISTS spans (
-  service LowCardinality(String),
-  start_ns Int64 CODEC(Delta, ZSTD(1)),
-  duration_ns UInt64 CODEC(T64, ZSTD(1)),
-  trace_id FixedString(16) CODEC(ZSTD(1)),
-  span_id FixedString(8) CODEC(ZSTD(1)),
-  parent_span_id FixedString(8) CODEC(ZSTD(1)),
-  name LowCardinality(String),
-  kind Enum8('unspecified' = 0, 'internal' = 1, 'server' = 2, 'client' = 3, 'producer' = 4, 'consumer' = 5),
-  status Enum8('unset' = 0, 'ok' = 1, 'error' = 2),
-  status_message String CODEC(ZSTD(1)),
-  scope_name LowCardinality(String),
-  scope_version LowCardinality(String),
-  attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-  resource Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-  events String CODEC(ZSTD(1)),
-  links String CODEC(ZSTD(1)),
-  INDEX trace_id trace_id TYPE bloom_filter(0.01) GRANULARITY 1
-) ENGINE = MergeTree
-PARTITION BY toDate(fromUnixTimestamp64Nano(start_ns, 'UTC'))
-ORDER BY (service, start_ns)
-SETTINGS ${durable}, index_granularity = 1024`;
+const tables = [
+  spansTable("spans"),
+  traceIndex,
+  spanRates,
+  logs,
+  streams,
+  logPatterns,
+  view("traces_of_spans", "trace_index", tracesOfSpans),
+  view("rates_of_spans", "span_rates", ratesOfSpans),
+  view("streams_of_logs", "streams", streamsOfLogs),
+];
 
-const logs = `
-CREATE TABLE IF NOT EXISTS logs (
-  stream UInt64 MATERIALIZED cityHash64(mapKeys(labels), mapValues(labels)) CODEC(ZSTD(1)),
-  time_ns Int64 CODEC(Delta, ZSTD(1)),
-  labels Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-  metadata Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-  line String CODEC(ZSTD(3)),
-  INDEX line_grams line TYPE ngrambf_v1(4, 32768, 3, 0) GRANULARITY 1
-) ENGINE = MergeTree
-PARTITION BY toDate(fromUnixTimestamp64Nano(time_ns, 'UTC'))
-ORDER BY (stream, time_ns)
-SETTINGS ${durable}`;
-
-const streams = `
-CREATE TABLE IF NOT EXISTS streams (
-  day Date,
-  stream UInt64,
-  labels SimpleAggregateFunction(any, Map(String, String)),
-  first_ns SimpleAggregateFunction(min, Int64),
-  last_ns SimpleAggregateFunction(max, Int64)
-) ENGINE = AggregatingMergeTree
-PARTITION BY toYYYYMM(day)
-ORDER BY (day, stream)`;
-
-const streamsOfLogs = `
-CREATE MATERIALIZED VIEW IF NOT EXISTS streams_of_logs TO streams AS
-SELECT
-  toDate(fromUnixTimestamp64Nano(time_ns, 'UTC')) AS day,
-  stream,
-  any(labels) AS labels,
-  min(time_ns) AS first_ns,
-  max(time_ns) AS last_ns
-FROM logs
-GROUP BY day, stream`;
-
-/** Makes the database and the tables that are missing. Rejects with "unavailable" when ClickHouse does not answer. */
+/**
+ * Brings the database to the newest schema, from any earlier one, and sets how long rows are kept. Nothing may be inserted
+ * meanwhile. Rejects with "unavailable" when ClickHouse does not answer, "bad-config" when a newer release made the tables.
+ */
 export async function migrate(
   connection: ClickHouseConnection,
-  retention: RetentionDays = defaultRetention,
+  retention: TelemetryRetention = defaultRetention,
 ): Promise<void> {
   const { database } = connection;
   if (!/^\w+$/.test(database))
     throw new SkoposError("bad-config", `not a database name: ${JSON.stringify(database)}`);
   // A client names its database with every request, and this one may not exist yet.
-  await run({ ...connection, database: "default" }, [`CREATE DATABASE IF NOT EXISTS ${database}`]);
-  await run(connection, [spans, logs, streams, streamsOfLogs]);
-  await keepFor(
-    connection,
-    "spans",
-    "toDateTime(intDiv(start_ns, 1000000000), 'UTC')",
-    retention.spans,
+  await using({ ...connection, database: "default" }, (client) =>
+    client.command({ query: `CREATE DATABASE IF NOT EXISTS ${database}` }),
   );
-  await keepFor(
-    connection,
-    "logs",
-    "toDateTime(intDiv(time_ns, 1000000000), 'UTC')",
-    retention.logs,
+  await using(connection, async (client) => {
+    await client.command({ query: versions });
+    const found = await versionOf(client);
+    if (found > newest)
+      throw new SkoposError(
+        "bad-config",
+        `the tables in ${database} are of a newer release (version ${found}, this one knows ${newest}): start that one, or use another database`,
+      );
+    if (found === 1) await fromFirst(client);
+    for (const query of tables) await client.command({ query });
+    if (found < newest)
+      await client.command({ query: `INSERT INTO schema_versions VALUES (${newest})` });
+    await keepAll(client, retention);
+  });
+}
+
+/** 0: there is nothing yet. The first version had no table of versions. */
+async function versionOf(client: ClickHouseClient): Promise<number> {
+  const [row] = await rowsOf<{ version: number }>(
+    client,
+    "SELECT max(version) AS version FROM schema_versions",
   );
-  // A day's streams stay as long as any of its lines may.
-  await keepFor(connection, "streams", "day", retention.logs + 1);
+  if (row && row.version > 0) return row.version;
+  return (await definitionOf(client, "logs")) === undefined ? 0 : 1;
+}
+
+async function definitionOf(client: ClickHouseClient, table: string): Promise<string | undefined> {
+  const [row] = await rowsOf<{ engine_full: string }>(
+    client,
+    "SELECT engine_full FROM system.tables WHERE database = currentDatabase() AND name = {table:String}",
+    { table },
+  );
+  return row?.engine_full;
+}
+
+/**
+ * From the first version. Spans were in partitions of a day, so they are copied; lines stay where they are, without the new
+ * indexes until they are merged. Every step can be repeated after a crash at any point.
+ */
+async function fromFirst(client: ClickHouseClient): Promise<void> {
+  const run = (query: string) => client.command({ query });
+  if (!(await definitionOf(client, "spans"))?.includes("intDiv(start_ns")) {
+    for (const table of ["spans_next", "trace_index", "span_rates"])
+      await run(`DROP TABLE IF EXISTS ${table} SYNC`);
+    for (const table of [spansTable("spans_next"), traceIndex, spanRates]) await run(table);
+    const columns = `service, start_ns, duration_ns, trace_id, span_id, parent_span_id, name, kind, status,
+      status_message, scope_name, scope_version, attributes, resource, events, links`;
+    const copying = `SETTINGS max_threads = 1, max_insert_threads = 1, throw_on_max_partitions_per_insert_block = 0`;
+    await run(
+      `INSERT INTO spans_next (${columns}) SELECT ${columns} FROM spans ORDER BY start_ns ${copying}`,
+    );
+    await run(`INSERT INTO trace_index ${tracesOfSpans} ${copying}`);
+    await run(`INSERT INTO span_rates ${ratesOfSpans} ${copying}`);
+    await run("RENAME TABLE spans TO spans_first, spans_next TO spans");
+  }
+  await run("DROP TABLE IF EXISTS spans_first SYNC");
+  for (const column of logAdditions.columns)
+    await run(`ALTER TABLE logs ADD COLUMN IF NOT EXISTS ${column}`);
+  await run(`ALTER TABLE logs MODIFY COLUMN ${logAdditions.line}`);
+  await run("ALTER TABLE logs DROP INDEX IF EXISTS line_grams");
+  for (const index of logAdditions.indexes)
+    await run(`ALTER TABLE logs ADD INDEX IF NOT EXISTS ${index}`);
+}
+
+async function keepAll(client: ClickHouseClient, { tracesMs, logsMs }: TelemetryRetention) {
+  const second = (ns: string) => `toDateTime(intDiv(${ns}, 1000000000), 'UTC')`;
+  await keepFor(client, "spans", second("start_ns"), tracesMs);
+  // What stands for a whole day stays as long as anything of that day may.
+  await keepFor(client, "trace_index", "day", tracesMs + dayMs);
+  await keepFor(client, "span_rates", "toDateTime(minute * 60, 'UTC')", tracesMs);
+  await keepFor(client, "logs", second("time_ns"), logsMs);
+  await keepFor(client, "streams", "day", logsMs + dayMs);
+  await keepFor(client, "log_patterns", "toDateTime(intDiv(bucket_ms, 1000), 'UTC')", logsMs);
 }
 
 /** Sets how long a table's rows are kept, when that is not so already: changing it rewrites what the parts know of it. */
-async function keepFor(
-  connection: ClickHouseConnection,
-  table: string,
-  time: string,
-  days: number,
-) {
-  const client = openClickHouse(connection);
-  try {
-    const result = await client.query({
-      query: `SELECT engine_full FROM system.tables WHERE database = currentDatabase() AND name = {table:String}`,
-      query_params: { table },
-      format: "JSONEachRow",
-    });
-    const [found] = await result.json<{ engine_full: string }>();
-    if (found?.engine_full.includes(`toIntervalDay(${days})`)) return;
-    await client.command({
-      query: `ALTER TABLE ${table} MODIFY TTL ${time} + toIntervalDay(${Math.trunc(days)})`,
-    });
-  } catch (error) {
-    throw readError(error);
-  } finally {
-    await client.close();
-  }
+async function keepFor(client: ClickHouseClient, table: string, time: string, keepMs: number) {
+  const interval = `toIntervalSecond(${Math.ceil(keepMs / 1000)})`;
+  if ((await definitionOf(client, table))?.includes(interval)) return;
+  await client.command({ query: `ALTER TABLE ${table} MODIFY TTL ${time} + ${interval}` });
 }
 
-async function run(connection: ClickHouseConnection, statements: readonly string[]): Promise<void> {
-  const client = openClickHouse(connection);
+async function rowsOf<Row>(
+  client: ClickHouseClient,
+  query: string,
+  parameters: Record<string, string> = {},
+): Promise<Row[]> {
+  const result = await client.query({ query, query_params: parameters, format: "JSONEachRow" });
+  return result.json<Row>();
+}
+
+/** Copies of many days take their time. */
+const requestMsMax = 3_600_000;
+
+async function using(
+  connection: ClickHouseConnection,
+  work: (client: ClickHouseClient) => Promise<unknown>,
+): Promise<void> {
+  const client = openClickHouse({ ...connection, requestMsMax });
   try {
-    for (const query of statements) await client.command({ query });
+    await work(client);
   } catch (error) {
     throw readError(error);
   } finally {
