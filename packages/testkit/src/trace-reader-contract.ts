@@ -5,7 +5,9 @@ import type {
   SpanCondition,
   SpanField,
   SpanIntrinsic,
+  SpanPredicate,
   SpanSink,
+  TracePredicate,
   TraceReader,
 } from "@skopos/model";
 import type { ContractCase } from "./metric-reader-contract.ts";
@@ -100,11 +102,17 @@ const rich = span(hex("c", 32), hex("4", 16), {
   links: [{ traceId: hex("a", 32), spanId: hex("1", 16), attributes: { weak: true } }],
 });
 
+/** Its id is of 64 bits; it is later than the range that the others are searched in. */
+const short = span(`${hex("0", 16)}${hex("e", 16)}`, hex("5", 16), {
+  startNs: at(700_000),
+  service: "legacy",
+});
+
 async function write({ sink, settled }: TraceFixture): Promise<void> {
   await sink.append(plain);
   await sink.append(failing);
   // What a sender repeats, because an answer was lost, is there once.
-  await sink.append([...failing, rich]);
+  await sink.append([...failing, rich, short]);
   await settled();
 }
 
@@ -231,6 +239,111 @@ export function traceReaderContract(open: () => Promise<TraceFixture>): readonly
         early.map(({ summary, spans }) => [summary.traceId[0], spans]),
         [["a", []]],
       );
+    }),
+    reading(
+      "finds a trace by an id that lacks its leading zeros, and within a time",
+      async (reader) => {
+        const full = short.traceId;
+        assert.deepEqual(await reader.trace(full.replace(/^0+/, "")), [short]);
+        assert.deepEqual(await reader.trace(full.slice(16).toUpperCase()), [short]);
+        assert.deepEqual(await reader.trace(full, undefined, { startMs, endMs }), [short]);
+      },
+    ),
+    reading("gives several traces in the order asked for", async (reader) => {
+      const ids = [rich.traceId, hex("d", 32), short.traceId.slice(16)];
+      assert.deepEqual(await reader.traces(ids, { spansMax: 10 }), [[rich], [short]]);
+      assert.deepEqual(await reader.traces([], { spansMax: 10 }), []);
+      await assert.rejects(reader.traces([hex("b", 32)], { spansMax: 2 }), { code: "limit" });
+    }),
+    reading("names traces on which several spans together fulfil what is asked", async (reader) => {
+      const has = (where: SpanPredicate) => ({ type: "has", where }) as const;
+      const slow = has(intrinsic("durationNs", ">", 500e6));
+      const kinds = (["server", "client"] as const).map((kind) =>
+        has(intrinsic("kind", "=", kind)),
+      );
+      const named = async (where: TracePredicate, limit = 10) => {
+        const found = await reader.candidates({ where, startMs, endMs, limit });
+        return found.map(({ traceId }) => traceId[0]).join("");
+      };
+      assert.equal(await named({ type: "all", of: kinds }), "b");
+      assert.equal(await named({ type: "any", of: kinds }), "ba");
+      assert.equal(await named({ type: "all", of: [slow, { type: "any", of: kinds }] }), "b");
+      assert.equal(await named({ type: "all", of: [] }), "cba");
+      assert.equal(await named({ type: "any", of: [] }), "");
+      assert.equal(await named({ type: "all", of: [] }, 2), "cb");
+    }),
+    reading("counts and measures spans by step and field, each once", async (reader) => {
+      const { rows, warnings } = await reader.aggregate({
+        where: intrinsic("service", "!=", "nobody"),
+        by: [
+          { scope: "intrinsic", name: "service" },
+          { scope: "span", name: "http.status_code" },
+        ],
+        value: { scope: "intrinsic", name: "durationNs" },
+        exponents: false,
+        startMs,
+        endMs: startMs + 2500,
+        stepMs: 2000,
+        rowsMax: 100,
+      });
+      const first = { timeMs: startMs + 2000, exponent: 0 };
+      const second = { timeMs: startMs + 4000, exponent: 0 };
+      const once = (value: number) => ({ count: 1, sum: value, min: value, max: value });
+      assert.deepEqual(warnings, []);
+      assert.deepEqual(
+        [...rows].sort((a, b) => a.timeMs - b.timeMs || a.sum - b.sum),
+        [
+          {
+            ...first,
+            by: ["frontend", undefined],
+            count: 2,
+            sum: 905_000_000,
+            min: 5_000_000,
+            max: 900_000_000,
+          },
+          { ...second, by: ["user-service", 503], ...once(700_000_000) },
+          { ...second, by: ["frontend", 503], ...once(702_000_000) },
+        ],
+      );
+    }),
+    reading("sorts values into powers of two, and refuses too many rows", async (reader) => {
+      const request = {
+        where: { type: "all", of: [] },
+        by: [],
+        value: { scope: "span", name: "http.status_code" },
+        exponents: true,
+        startMs,
+        endMs,
+        stepMs: 600_000,
+        rowsMax: 100,
+      } as const;
+      const { rows } = await reader.aggregate(request);
+      assert.deepEqual(
+        rows.map(({ exponent, count }) => [exponent, count]),
+        [[9, 2]],
+      );
+      const byName = { ...request, value: { scope: "intrinsic", name: "durationNs" } } as const;
+      await assert.rejects(reader.aggregate({ ...byName, rowsMax: 1 }), { code: "limit" });
+    }),
+    reading("lists the names of attributes, and the values of fields", async (reader) => {
+      const range = { startMs, endMs, limit: 100 };
+      const names = (scope: "span" | "resource" | "event" | "link") =>
+        reader.tagNames({ ...range, scope });
+      assert.deepEqual(await names("resource"), ["k8s.namespace.name", "pid", "service.name"]);
+      assert.deepEqual(await names("event"), ["line", "why"]);
+      assert.deepEqual(await names("link"), ["weak"]);
+      assert.ok((await names("span")).includes("looksLikeNumber"));
+      const every = { type: "all", of: [] } as const;
+      const values = (field: SpanField, where: SpanPredicate = every) =>
+        reader.fieldValues({ ...range, field, where });
+      assert.deepEqual(await values({ scope: "span", name: "http.status_code" }), [503]);
+      assert.deepEqual(await values({ scope: "span", name: "list" }), [["a", "b'", "\n"]]);
+      assert.deepEqual(await values({ scope: "event", name: "line" }), [12]);
+      assert.deepEqual(await values({ scope: "intrinsic", name: "eventName" }), ["exception"]);
+      const failed = intrinsic("status", "=", "error");
+      assert.deepEqual(await values({ scope: "intrinsic", name: "service" }, failed), [
+        "user-service",
+      ]);
     }),
     reading("lists services, and a service's operations", async (reader) => {
       assert.deepEqual(await reader.services(startMs, endMs), [

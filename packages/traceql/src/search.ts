@@ -43,7 +43,8 @@ export async function searchTraces(
   const reading = { reader, where: plan.where, range: request, signal };
   if (limit > 0) {
     for await (const spans of readCandidates(reading, state)) {
-      const match = evaluated(spans, evaluate(plantTrace(spans)), request, spansPerSet, shown);
+      const tree = plantTrace(spans);
+      const match = evaluated(tree, evaluate(tree), request, spansPerSet, shown);
       if (match) traces.push(match);
       if (traces.length >= limit) break;
     }
@@ -70,7 +71,7 @@ function storeMatch(found: FoundTrace, shown: readonly ShownField[]): TraceMatch
 }
 
 function evaluated(
-  spans: readonly Span[],
+  tree: TraceTree,
   sets: readonly EvaluatedSet[],
   { startMs, endMs }: TraceSearchRequest,
   spansPerSet: number,
@@ -79,9 +80,8 @@ function evaluated(
   const fromNs = BigInt(Math.floor(startMs)) * nsPerMs;
   const toNs = BigInt(Math.ceil(endMs)) * nsPerMs;
   const inRange = ({ startNs }: Span) => startNs >= fromNs && startNs <= toNs;
-  if (!sets.some(({ marks }) => spans.some((span, i) => marks[i] === 1 && inRange(span))))
+  if (!sets.some(({ marks }) => tree.spans.some((span, i) => marks[i] === 1 && inRange(span))))
     return undefined;
-  const tree = plantTrace(spans);
   const spanSets = sets.map((set) => spanSetOf(tree, set, spansPerSet, shown));
   const ids = spanSets.flatMap((set) => set.spans.map(({ spanId }) => spanId));
   return { ...summarise(tree), matched: [...new Set(ids)].slice(0, 3).sort(), spanSets };

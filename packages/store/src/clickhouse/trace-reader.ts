@@ -167,7 +167,7 @@ class ClickHouseTraceReader implements TraceReader {
     const query = `SELECT toString(arrayJoin(${texts})) AS text FROM spans WHERE ${where}
       GROUP BY text ORDER BY count() DESC, text LIMIT ${Math.min(request.limit, namesMax)}`;
     const rows = await this.#rows<[string]>(query, bindings, request.signal);
-    return rows.flatMap(([text]) => fieldValue(request.field, text) ?? []);
+    return rows.map(([text]) => fieldValue(request.field, text));
   }
 
   async services(startMs: number, endMs: number): Promise<string[]> {

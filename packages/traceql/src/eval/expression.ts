@@ -108,12 +108,15 @@ export function literalValue(literal: Literal): Value {
   return literal.type === "nil" ? undefined : literal.value;
 }
 
+/** As a comparison with true: of a list, or of several events, one is enough. */
 export function isTrue(value: Value): boolean {
-  return value === true || (value instanceof Several && value.values.includes(true));
+  return equals(value, true);
 }
 
+const equals = comparison("=");
+
 function inverted(value: Value): Value {
-  return typeof value === "boolean" ? !value : undefined;
+  return typeof value === "boolean" ? !value : equals(value, false);
 }
 
 function negated(value: Value): Value {

@@ -67,7 +67,7 @@ export function boundOf(expr: FieldExpr | undefined): Bound {
 /** Spans on which the expression is false, not merely unknown. */
 function refuted(expr: FieldExpr): Bound {
   if (expr.type === "field") return truth(expr.field, false);
-  if (expr.type === "unary") return expr.op === "!" ? boundOf(expr.operand) : unknown;
+  if (expr.type === "unary") return unknown;
   const bound = boundOf(expr);
   return bound.exact ? { where: { type: "not", of: bound.where }, exact: true } : unknown;
 }
@@ -82,10 +82,10 @@ function binaryBound(expr: Extract<FieldExpr, { type: "binary" }>): Bound {
   switch (expr.op) {
     case "&&":
     case "||": {
-      const parts = [boundOf(expr.left), boundOf(expr.right)];
-      const exact = parts.every((part) => part.exact);
       const type = expr.op === "&&" ? "all" : "any";
-      return { where: { type, of: parts.map(({ where }) => where) }, exact };
+      const parts = [boundOf(expr.left), boundOf(expr.right)];
+      const of = parts.flatMap(({ where }) => (where.type === type ? where.of : [where]));
+      return { where: { type, of }, exact: parts.every(({ exact }) => exact) };
     }
     case "+":
     case "-":
