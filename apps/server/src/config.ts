@@ -104,6 +104,18 @@ const schema = z.strictObject({
   zipkin: z
     .strictObject({ listen: z.union([z.literal("off"), listen]).default("off") })
     .prefault({}),
+  logs: z
+    .strictObject({
+      /** Container logs of this node, in the kubelet's layout. */
+      files: z
+        .strictObject({
+          dir: z.string().default("/var/log/pods"),
+          /** The node's name, so that only its pods are watched. */
+          node: z.string().optional(),
+        })
+        .optional(),
+    })
+    .prefault({}),
   /** What is masked in spans and log lines before they are written. */
   masking: z
     .strictObject({
@@ -217,6 +229,11 @@ function resolvePaths(input: ServerConfigInput, base: string): ServerConfigInput
     ...(input.scrapeConfig === undefined
       ? {}
       : { scrapeConfig: path.resolve(base, input.scrapeConfig) }),
+    ...(input.logs?.files?.dir === undefined
+      ? {}
+      : {
+          logs: { files: { ...input.logs.files, dir: path.resolve(base, input.logs.files.dir) } },
+        }),
     ...(input.rules === undefined
       ? {}
       : { rules: input.rules.map((file) => path.resolve(base, file)) }),

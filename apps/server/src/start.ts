@@ -176,7 +176,7 @@ async function startParts(
   };
   const target = kubeTargetOf(config.kubernetes);
   const telemetry = await startTelemetry(ground, target);
-  const intake = new Intake(intakeSettings(config), telemetry.caller, log);
+  const intake = new Intake(await intakeSettings(ground, target), telemetry.caller, log);
   teardown.add("intake thread", () => intake.stop());
   const { carrier, pool } = await startStores(ground, telemetry);
   const engines = createEngines(pool, config.query.timeout, remoteMetricsOf(config));
@@ -249,9 +249,19 @@ async function startParts(
 }
 
 /** Throws "bad-config" and "bad-regex" for masking rules that cannot be, before a thread fails by them again and again. */
-function intakeSettings({ ingest, masking }: ServerConfig): IntakeSettings {
+async function intakeSettings(
+  { config, dataDir }: Ground,
+  target: KubeTarget,
+): Promise<IntakeSettings> {
+  const { ingest, masking, logs } = config;
   checkMasking(masking);
-  return { ...ingest.limits, masking };
+  const logFiles = logs.files && {
+    dir: logs.files.dir,
+    node: logs.files.node,
+    positionsFile: path.join(dataDir, "telemetry/log-positions.json"),
+    kubernetes: await credentialsOf(target),
+  };
+  return { ...ingest.limits, masking, logFiles };
 }
 
 /** Comes first: rules are evaluated and pages sent while everything else is still starting. */

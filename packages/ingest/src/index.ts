@@ -15,6 +15,8 @@ export {
   type LimitManner,
   SignalIntake,
 } from "./intake/signal-intake.ts";
+export { LogTailer } from "./log-files/log-tailer.ts";
+export { PodWatch } from "./log-files/pod-facts.ts";
 export { decodeLokiPush } from "./loki/push.ts";
 export { checkMasking, Masker, type MaskingSettings } from "./masking/masker.ts";
 export { encodeExportResponse, encodeRpcStatus } from "./otlp/export-response.ts";

@@ -1,6 +1,7 @@
 /** What the main thread asks of the intake thread. Everything is structured-cloneable. */
 import type { MessagePort } from "node:worker_threads";
 import type { IntakeCounts, MaskingSettings } from "@skopos/ingest";
+import type { KubeCredentials } from "@skopos/mesh";
 import type { Push, PushAnswer } from "./telemetry-calls.ts";
 
 /** Pushes of spans and log lines. */
@@ -12,6 +13,15 @@ export interface IntakeSettings {
   readonly spansPerSecond?: number | undefined;
   readonly linesPerSecond?: number | undefined;
   readonly masking: MaskingSettings;
+  /** Container log files that are read here. */
+  readonly logFiles?:
+    | {
+        readonly dir: string;
+        readonly positionsFile: string;
+        readonly node: string | undefined;
+        readonly kubernetes: KubeCredentials;
+      }
+    | undefined;
 }
 
 export interface IntakeThreadData {

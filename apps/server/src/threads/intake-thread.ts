@@ -3,19 +3,23 @@
  * bytes that others made, so it happens apart from the thread that pages, which only writes the finished frames.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { Masker, SignalIntake } from "@skopos/ingest";
+import { LogTailer, Masker, PodWatch, SignalIntake } from "@skopos/ingest";
 import { invariant, systemClock } from "@skopos/model";
 import { LogStore, TraceStore } from "@skopos/store";
-import type { IntakeCalls, IntakeThreadData } from "./intake-calls.ts";
+import type { IntakeCalls, IntakeSettings, IntakeThreadData } from "./intake-calls.ts";
 import { acceptSignals } from "./intake-pushes.ts";
+import { portLog } from "./port-log.ts";
 import { RemoteJournal } from "./remote-journal.ts";
 import { serveCalls } from "./rpc.ts";
+
+type LogFiles = NonNullable<IntakeSettings["logFiles"]>;
 
 invariant(parentPort, "the intake thread has a parent");
 const port = parentPort;
 const data = workerData as IntakeThreadData;
 const journal = new RemoteJournal(data.journal);
-const { masking, ...limits } = data.settings;
+const log = portLog(port);
+const { masking, logFiles, ...limits } = data.settings;
 const masker = new Masker(masking);
 const intake = new SignalIntake({
   spans: new TraceStore(journal),
@@ -25,10 +29,33 @@ const intake = new SignalIntake({
   ...limits,
 });
 
+const files = logFiles && readFiles(logFiles);
+
+/** Container log files go the way of pushes; when the journal is full they wait where they are. */
+function readFiles({ dir, positionsFile, node, kubernetes }: LogFiles) {
+  const pods = new PodWatch(kubernetes, systemClock, node);
+  const tailer = new LogTailer({
+    dir,
+    positionsFile,
+    clock: systemClock,
+    take: (records) => intake.takeLogs({ records, rejected: 0, cut: 0 }, "whole"),
+    podOf: (uid, namespace, pod) => pods.podOf(uid, namespace, pod),
+    onTrouble: (reason) => log.warn({ reason }, "container logs cannot be read now"),
+  });
+  tailer.start();
+  return {
+    async stop() {
+      await tailer.stop();
+      await pods.stop();
+    },
+  };
+}
+
 serveCalls<IntakeCalls>(port, {
   push: (push) => acceptSignals(push, intake),
   stats: () => ({ ...intake.counts, masked: masker.counts }),
-  close: () => {
+  close: async () => {
+    await files?.stop();
     setImmediate(() => {
       data.journal.close();
       port.close();

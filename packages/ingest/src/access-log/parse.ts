@@ -3,14 +3,7 @@
  * Envoy's own default, and Istio's default JSON format, each with further fields behind or among them.
  * Source: istio.io, "Envoy Access Logs"; envoyproxy.io, "Access logging", "Default Format String".
  */
-import {
-  type AccessLogEntry,
-  type Field,
-  type FieldName,
-  fields,
-  traceIdOf,
-  traceNames,
-} from "./fields.ts";
+import { type AccessLogEntry, type FieldName, fields, traceIdOf, traceNames } from "./fields.ts";
 
 /** Longer lines are not looked at. */
 const lineCharsMax = 16 * 1024;
@@ -57,9 +50,15 @@ const olderIstioText = [
   ...istioEnding,
 ] as const;
 
-const byName = new Map<FieldName, Field>(fields.map((field) => [field.name, field]));
+const numeric = new Set<FieldName>(
+  fields.filter((field) => field.numeric).map((field) => field.name),
+);
+const kept = fields.flatMap(({ name, metadata }) =>
+  metadata === undefined ? [] : [{ name, metadata }],
+);
 
-type Mutable = { -readonly [Name in keyof AccessLogEntry]: AccessLogEntry[Name] };
+/** An entry being read. `set` gives each field the type that it has in the entry. */
+type Draft = { format: AccessLogEntry["format"] } & Partial<Record<FieldName, string | number>>;
 
 /** The fields of an access log line; undefined when it is none. Absent values ("-", null) are left out. */
 export function parseAccessLogLine(text: string): AccessLogEntry | undefined {
@@ -82,7 +81,7 @@ function parseText(text: string): AccessLogEntry | undefined {
   const tokens = tokensOf(text, end + 2);
   const layout = layoutOf(tokens);
   if (!layout) return undefined;
-  const entry: Mutable = { format: layout === envoyText ? "envoy-text" : "istio-text" };
+  const entry: Draft = { format: layout === envoyText ? "envoy-text" : "istio-text" };
   set(entry, "startTime", startTime);
   const request = text.slice(whole.length, end);
   const first = request.indexOf(" ");
@@ -95,7 +94,7 @@ function parseText(text: string): AccessLogEntry | undefined {
     const id = traceIdOf(more);
     if (id !== undefined) entry.traceId ??= id;
   }
-  return entry;
+  return entry as AccessLogEntry;
 }
 
 function endOfRequest(text: string, start: number): number {
@@ -153,7 +152,7 @@ function parseJson(text: string): AccessLogEntry | undefined {
   if (!text.includes('"response_flags"') && !text.includes('"upstream_cluster"')) return undefined;
   const json = objectOf(text);
   if (!json) return undefined;
-  const entry: Mutable = { format: "json" };
+  const entry: Draft = { format: "json" };
   for (const { name, json: names } of fields) {
     for (const key of names) {
       const value = json[key];
@@ -165,7 +164,7 @@ function parseJson(text: string): AccessLogEntry | undefined {
     const id = typeof value === "string" ? traceIdOf(value) : undefined;
     if (id !== undefined) entry.traceId ??= id;
   }
-  return entry;
+  return entry as AccessLogEntry;
 }
 
 function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
@@ -177,20 +176,22 @@ function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-function set(entry: Mutable, name: FieldName, text: string): void {
-  if (text === "" || text === "-" || entry[name] !== undefined) return;
-  if (byName.get(name)?.numeric) {
+function set(draft: Draft, name: FieldName, text: string): void {
+  if (text === "" || text === "-" || draft[name] !== undefined) return;
+  if (!numeric.has(name))
+    draft[name] = text.length > valueCharsMax ? text.slice(0, valueCharsMax) : text;
+  else {
     const number = Number(text);
-    if (Number.isFinite(number)) Object.assign(entry, { [name]: number });
-  } else Object.assign(entry, { [name]: text.slice(0, valueCharsMax) });
+    if (Number.isFinite(number)) draft[name] = number;
+  }
 }
 
 /** What is kept of an entry beside its line, to be searched by. */
 export function accessLogMetadata(entry: AccessLogEntry): Record<string, string> {
   const metadata: Record<string, string> = {};
-  for (const { name, metadata: key } of fields) {
+  for (const { name, metadata: key } of kept) {
     const value = entry[name];
-    if (key !== undefined && value !== undefined) metadata[key] = String(value);
+    if (value !== undefined) metadata[key] = typeof value === "string" ? value : String(value);
   }
   if (entry.traceId !== undefined) metadata["trace_id"] = entry.traceId;
   return metadata;

@@ -51,8 +51,9 @@ export function enriched(record: LogRecord): LogRecord {
   const found = entry ? accessLogMetadata(entry) : undefined;
   const level = record.metadata["detected_level"] ?? (entry ? levelOf(entry) : levelIn(record));
   if (!found && level === undefined) return record;
+  const metadata: Record<string, string> = found ?? {};
   // What the sender said stands.
-  const metadata: Record<string, string> = { ...found, ...record.metadata };
+  for (const name in record.metadata) metadata[name] = record.metadata[name] ?? "";
   if (level !== undefined) metadata["detected_level"] = level;
   return { ...record, metadata };
 }

@@ -55,13 +55,15 @@ export const builtInRules: readonly BuiltInRule[] = [
   },
   {
     name: "url-secrets",
-    trigger: /[?&]/,
+    // In capitals `token=` and its like are assigned secrets.
+    trigger:
+      /[?&;](?:[Aa]ccess_?[Tt]|[Rr]efresh_|[Ii]d_t|[Aa]uth|[Tt]oken=|[Aa]pi_?[Kk]ey|[Kk]ey=|[Ss]ig|[Xx]-[AaGg]|[Pp]ass|[Ss]ecret|[Cc]lient_s|[Cc]ode=|[Ss]ession=|[Ss]id=|[Jj]wt=)/,
     find: /([?&;](?:access_token|refresh_token|id_token|auth_token|token|api_?key|apikey|key|sig|signature|x-amz-signature|x-amz-security-token|x-goog-signature|pass(?:word|wd)|secret|client_secret|code|auth|session|sid|jwt)=)[^&\s"'#;\\]+/gi,
     replace: keepFirst,
   },
   {
     name: "url-passwords",
-    trigger: /:\/\//,
+    trigger: /:\/\/[^\s/:@"'?#]{0,256}:[^\s/@"'?#]{1,256}@/,
     find: /(:\/\/[^\s/:@"'?#]{0,256}:)[^\s/@"'?#]{1,256}@/g,
     replace: (_match, [first = ""]) => `${first}${mask}@`,
   },

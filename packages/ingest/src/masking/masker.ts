@@ -184,16 +184,18 @@ export class Masker {
     return found;
   }
 
-  #addBuiltIn({ name, keys, find, replace }: BuiltInRule): void {
+  #addBuiltIn({ name, keys, trigger, find, replace }: BuiltInRule): void {
     if (keys) {
       const change = (value: string) => (value === "" ? undefined : mask);
       this.#keys.push({ name, matches: (key) => namesSecret(key, keys), change });
     }
-    if (!find || !replace) return;
-    const change = (text: string) =>
-      text.replace(find, (match: string, ...groups: (string | undefined)[]) => {
+    if (!trigger || !find || !replace) return;
+    const change = (text: string) => {
+      if (!trigger.test(text)) return undefined;
+      return text.replace(find, (match: string, ...groups: (string | undefined)[]) => {
         return replace(match, groups) ?? match;
       });
+    };
     this.#texts.push({ name, change });
   }
 

@@ -14,16 +14,17 @@ export interface ScraperOptions {
   readonly sink: MetricSink;
   readonly clock: Clock;
   /** The API server for `kubernetes_sd_configs` that name none. */
-  readonly kubernetes?:
-    | {
-        readonly server: string;
-        readonly token?: string | undefined;
-        /** PEM, as are the client's certificate and key. */
-        readonly ca?: string | undefined;
-        readonly cert?: string | undefined;
-        readonly key?: string | undefined;
-      }
-    | undefined;
+  readonly kubernetes?: KubeAccess | undefined;
+}
+
+/** The way to an API server that was given. */
+export interface KubeAccess {
+  readonly server: string;
+  readonly token?: string | undefined;
+  /** PEM, as are the client's certificate and key. */
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
 }
 
 export interface Scraper {
@@ -95,8 +96,7 @@ function apiFor(
   return api;
 }
 
-function givenApi(kubernetes: NonNullable<ScraperOptions["kubernetes"]>): KubeApi {
-  const { server, token, ca, cert, key } = kubernetes;
+export function givenApi({ server, token, ca, cert, key }: KubeAccess): KubeApi {
   const connect = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
   return {
     server,
