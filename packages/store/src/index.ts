@@ -32,14 +32,13 @@ export { MetricStore, type MetricStoreOptions, type Restored } from "./head/metr
 export { HeadView } from "./head/head-view.ts";
 export type { HeadShare } from "./head/memory.ts";
 export { HeadMarks } from "./head/marks.ts";
-export {
-  type HistoryCarrierOptions,
-  type HistoryProgress,
-  runHistoryCarrier,
-} from "./history/history-carrier.ts";
+export { DiskLimit, type DiskUse } from "./history/disk-limit.ts";
+export { type HistoryProgress, runHistoryCarrier } from "./history/history-carrier.ts";
 export { createHistoryReader } from "./history/history-reader.ts";
+export { createMaskedReader } from "./history/masked-reader.ts";
 export { createMetricReader } from "./history/metric-reader.ts";
 export { type HistoryRetention, migrateHistory, sliceMs } from "./history/schema.ts";
+export { Deletions, Tombstones } from "./history/tombstones.ts";
 export { readCarriedThrough } from "./history/watermark.ts";
 export type { RemotePrometheus } from "./remote/http.ts";
 export { createPrometheusEngine } from "./remote/prometheus-engine.ts";

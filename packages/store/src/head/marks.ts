@@ -28,6 +28,15 @@ export class HeadMarks {
     this.#doubles[controlDouble.sealedThroughMs] = Math.max(ms, this.sealedThroughMs);
   }
 
+  /** Moves whenever there are other deletions than before; 0 before they are known. */
+  get tombstoneVersion(): number {
+    return f64(this.#doubles, controlDouble.tombstoneVersion);
+  }
+
+  tombstonesChanged(): void {
+    this.#doubles[controlDouble.tombstoneVersion] = this.tombstoneVersion + 1;
+  }
+
   #read(index: number): number {
     const ms = f64(this.#doubles, index);
     return ms === 0 ? -Infinity : ms;

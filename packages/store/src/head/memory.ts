@@ -55,6 +55,7 @@ export const controlDouble = {
   completeSinceMs: 10,
   sealedThroughMs: 11,
   droppedBeforeMs: 12,
+  tombstoneVersion: 13,
 } as const;
 const controlWords = 32;
 export const formatVersion = 2;

@@ -5,14 +5,18 @@
  *
  * Cost: decoding and encoding 25 to 40 ns a sample with its roll-up; memory of one piece and one batch.
  */
-import { Readable } from "node:stream";
 import type { ClickHouseClient } from "@clickhouse/client";
 import { type Clock, messageOf, type SeriesBlock, sleep } from "@skopos/model";
+import { defaultQueryLimits } from "../clickhouse/sql.ts";
 import type { Log } from "../clickhouse/supervise.ts";
-import type { TsvRows } from "../clickhouse/tsv-rows.ts";
 import type { HeadMarks } from "../head/marks.ts";
 import { sliceMs, slicesPerDay } from "./schema.ts";
-import { basesColumns, sliceColumns, SliceRows, timesColumns } from "./slice-rows.ts";
+import { insertRows } from "./slice-insert.ts";
+import { SliceRows } from "./slice-rows.ts";
+import { cleanGrave } from "./clean.ts";
+import { createHistoryReader } from "./history-reader.ts";
+import { maskedSource } from "./masked-reader.ts";
+import type { Tombstones } from "./tombstones.ts";
 import { readCarriedThrough, writeCarriedThrough } from "./watermark.ts";
 
 export interface HistoryProgress {
@@ -41,6 +45,9 @@ export interface HistoryCarrierOptions {
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly batchBytesMax?: number;
+  /** What was deleted: it is not carried, and what was carried before is cleaned. */
+  readonly tombstones?: Tombstones;
+  readonly onCleaned?: (ids: readonly number[]) => void;
   readonly onProgress?: (progress: HistoryProgress) => void;
 }
 
@@ -51,12 +58,6 @@ const seriesPerPiece = 4096;
 /** On a first start, when the head does not say how far back it goes. */
 const firstSlicesMax = 24;
 
-const insertSettings = {
-  async_insert: 0,
-  max_insert_threads: "1",
-  input_format_parallel_parsing: 0,
-} as const;
-
 class HistoryCarrier {
   readonly #options: HistoryCarrierOptions;
   readonly #batchBytesMax: number;
@@ -64,6 +65,8 @@ class HistoryCarrier {
   /** Of the day `#day`. */
   #knownBases = new Set<string>();
   #day = -1;
+  /** Tombstones whose owner may not have noted it yet. */
+  readonly #cleaned = new Set<number>();
   #samples = 0;
   #lostSlices = 0;
 
@@ -78,6 +81,7 @@ class HistoryCarrier {
     let delayMs = backOffMs.first;
     while (!signal.aborted) {
       try {
+        await this.#clean();
         const carried = await this.#step();
         delayMs = backOffMs.first;
         if (!carried) await sleep(clock, lookEveryMs, signal);
@@ -126,44 +130,38 @@ class HistoryCarrier {
   }
 
   async #carry(slice: number): Promise<void> {
-    const { source, clock, signal } = this.#options;
+    const { client, clock, signal, tombstones } = this.#options;
+    const source = tombstones
+      ? maskedSource(this.#options.source, tombstones)
+      : this.#options.source;
     const day = Math.floor(slice / slicesPerDay);
     if (day !== this.#day) this.#knownBases = new Set();
     this.#day = day;
     // What a failed batch brought along must be sent again.
     const knownBases = new Set(this.#knownBases);
-    const rows = new SliceRows(slice, Math.floor(clock.nowMs() / 1000), knownBases);
+    const rows = new SliceRows(slice, clock.nowMs(), knownBases);
     for await (const block of source.scan(slice * sliceMs, (slice + 1) * sliceMs, seriesPerPiece)) {
       if (signal.aborted) return;
       rows.add(block);
-      if (rows.sizeBytes >= this.#batchBytesMax) await this.#insertAll(rows);
+      if (rows.sizeBytes >= this.#batchBytesMax) await insertRows(client, rows);
     }
-    await this.#insertAll(rows);
+    await insertRows(client, rows);
     this.#knownBases = knownBases;
     this.#samples += rows.samples;
   }
 
-  /** What rows point to goes first, so that no reader meets a row without its times or labels. */
-  async #insertAll(rows: SliceRows): Promise<void> {
-    await this.#insert("metric_bases", basesColumns, rows.bases);
-    await this.#insert("metric_times", timesColumns, rows.times);
-    await this.#insert("metric_rollups", sliceColumns, rows.rollups);
-    await this.#insert("metric_slices", sliceColumns, rows.slices);
-  }
-
-  async #insert(
-    table: string,
-    columns: readonly [string, ...string[]],
-    rows: TsvRows,
-  ): Promise<void> {
-    if (rows.sizeBytes === 0) return;
-    await this.#options.client.insert({
-      table,
-      columns: [...columns],
-      format: "TabSeparated",
-      values: Readable.from([rows.take()], { objectMode: false }),
-      clickhouse_settings: insertSettings,
-    });
+  /** What came up while a slice was carried is cleaned after it. */
+  async #clean(): Promise<void> {
+    const { client, clock, tombstones, onCleaned } = this.#options;
+    const due = tombstones?.graves.filter(({ id, cleaned }) => !cleaned && !this.#cleaned.has(id));
+    if (!due || due.length === 0) return;
+    const limits = { ...defaultQueryLimits, executionSecondsMax: 300 };
+    const reader = createHistoryReader(client, { clock, limits });
+    for (const grave of due) {
+      await cleanGrave({ client, reader, clock }, grave);
+      this.#cleaned.add(grave.id);
+    }
+    onCleaned?.(due.map(({ id }) => id));
   }
 
   #report(sealedThroughMs: number): void {

@@ -33,8 +33,8 @@ import { BlockOfRows, type SliceTimes } from "./slice-block.ts";
 import { type BinaryQuery, queryBinary } from "./row-binary.ts";
 import { daysSql, presentSql, rangeSql, rowsSql, type SliceRange, slicesIn } from "./slice-sql.ts";
 
-/** Windows at least this wide have samples enough in a roll-up. */
-export const rollupResolutionMs = 600_000;
+/** Seen through windows at least this wide, a roll-up is as good as the samples. */
+const rollupResolutionMs = 3_600_000;
 const namesMax = 100_000;
 /** How long what is known of the oldest slice stays good. */
 const oldestMsMax = 60_000;
@@ -44,7 +44,7 @@ export interface HistoryReaderOptions {
   readonly limits?: QueryLimits;
 }
 
-class HistoryReader implements MetricReader {
+export class HistoryReader implements MetricReader {
   readonly #client: ClickHouseClient;
   readonly #clock: Clock;
   readonly #limits: QueryLimits;
@@ -62,7 +62,7 @@ class HistoryReader implements MetricReader {
     const builder = new BlockOfRows(request);
     const range = slicesIn(request.startMs, request.endMs);
     if (!range) return builder.finish();
-    const split = await this.#rawSince(request, range);
+    const split = await this.#split(request, range);
     const query: BinaryQuery = {
       client: this.#client,
       clock: this.#clock,
@@ -82,8 +82,13 @@ class HistoryReader implements MetricReader {
   }
 
   /** The first slice that is read from samples rather than roll-ups. */
-  async #rawSince(request: MetricSelect, range: SliceRange): Promise<number> {
-    if ((request.resolutionMs ?? 0) >= rollupResolutionMs) return range.last + 1;
+  async #split(request: MetricSelect, range: SliceRange): Promise<number> {
+    const isCoarse = (request.resolutionMs ?? 0) >= rollupResolutionMs;
+    return isCoarse ? range.last + 1 : this.rawSince();
+  }
+
+  /** The oldest slice of which the samples themselves are kept. */
+  async rawSince(): Promise<number> {
     const nowMs = this.#clock.monotonicMs();
     if (!this.#oldest || nowMs - this.#oldest.atMs > oldestMsMax) {
       const query = "SELECT toUInt32(min(slice)) FROM metric_slices";
@@ -233,6 +238,6 @@ function isColumn(label: string): boolean {
 export function createHistoryReader(
   client: ClickHouseClient,
   options: HistoryReaderOptions,
-): MetricReader {
+): HistoryReader {
   return new HistoryReader(client, options);
 }

@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS ${table} (
   base UInt64 CODEC(ZSTD(1)),
   le LowCardinality(String),
   slice UInt32 CODEC(Delta, ZSTD(1)),
-  version UInt32 CODEC(T64, ZSTD(1)),
+  version UInt64 CODEC(Delta, ZSTD(1)),
   first_ms UInt32 CODEC(ZSTD(1)),
   last_ms UInt32 CODEC(ZSTD(1)),
   samples UInt32 CODEC(T64, ZSTD(1)),
@@ -63,13 +63,8 @@ PARTITION BY day
 ORDER BY (day, base)
 SETTINGS ${durable}, index_granularity = 1024`;
 
-/** Every table of the history, for retention by size. */
-export const historyTables = [
-  "metric_slices",
-  "metric_rollups",
-  "metric_times",
-  "metric_bases",
-] as const;
+/** The tables with a row for each series and slice. */
+export const historySlices = ["metric_slices", "metric_rollups"] as const;
 
 /** Makes the tables that are missing; the database is there. Rejects with "unavailable" when ClickHouse does not answer. */
 export async function migrateHistory(
@@ -94,7 +89,7 @@ export async function migrateHistory(
   if (!(rawDays > 0))
     throw new SkoposError("bad-config", "the history keeps at least one day of samples");
   try {
-    for (const query of [slicesNamed("metric_slices"), slicesNamed("metric_rollups"), times, bases])
+    for (const query of [...historySlices.map(slicesNamed), times, bases])
       await client.command({ query });
     const seconds = sliceMs / 1000;
     await keep("metric_slices", `slice * ${seconds}`, rawDays + 1);

@@ -10,8 +10,13 @@ import { type SupervisedClickHouse, superviseClickHouse } from "../../clickhouse
 import { HeadMarks } from "../../head/marks.ts";
 import { HeadView } from "../../head/head-view.ts";
 import type { Head } from "../../head/head.ts";
-import { runHistoryCarrier } from "../history-carrier.ts";
-import { historyTables, migrateHistory } from "../schema.ts";
+import {
+  type HistoryCarrierOptions,
+  type HistoryProgress,
+  runHistoryCarrier,
+} from "../history-carrier.ts";
+import type { Tombstones } from "../tombstones.ts";
+import { historySlices, migrateHistory } from "../schema.ts";
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
@@ -50,7 +55,7 @@ export class ClickHouseHistory {
 
   /** Begins with empty tables and no watermark. */
   async clear(): Promise<void> {
-    for (const table of historyTables)
+    for (const table of [...historySlices, "metric_times", "metric_bases"])
       await this.client.command({ query: `TRUNCATE TABLE ${table}` });
     await rm(this.watermarkFile, { force: true });
   }
@@ -59,22 +64,56 @@ export class ClickHouseHistory {
     return join(this.dir, "carried.json");
   }
 
-  /** Carries everything up to the head's seal. `onWarning` hears of failures, which are tried again. */
-  async carry(head: Head, onWarning: () => void = () => {}): Promise<void> {
+  async rows(table: string): Promise<number> {
+    const result = await this.client
+      .query({ query: `SELECT toUInt32(count()) AS n FROM ${table}`, format: "JSONEachRow" })
+      .then((answer) => answer.json<{ n: number }>())
+      .catch(() => []);
+    return result[0]?.n ?? 0;
+  }
+
+  /** Carries everything up to the head's seal, however often it must be tried. */
+  async carry(
+    head: Head,
+    options: Partial<HistoryCarrierOptions> = {},
+  ): Promise<HistoryProgress | undefined> {
     const stop = new AbortController();
-    const marks = new HeadMarks(head.share());
-    await runHistoryCarrier({
+    let last: HistoryProgress | undefined;
+    await this.#run(head, stop, {
+      onProgress: (progress) => {
+        last = progress;
+        if (progress.carriedThroughMs >= progress.sealedThroughMs) stop.abort();
+      },
+      ...options,
+    });
+    return last;
+  }
+
+  /** Cleans what was deleted; returns the tombstones. */
+  async clean(head: Head, tombstones: Tombstones): Promise<readonly number[]> {
+    const stop = new AbortController();
+    let cleaned: readonly number[] = [];
+    await this.#run(head, stop, {
+      tombstones,
+      onCleaned: (ids) => {
+        cleaned = ids;
+        stop.abort();
+      },
+    });
+    return cleaned;
+  }
+
+  #run(head: Head, stop: AbortController, options: Partial<HistoryCarrierOptions>): Promise<void> {
+    return runHistoryCarrier({
       source: new HeadView(head.share()),
-      marks,
+      marks: new HeadMarks(head.share()),
       client: this.client,
       watermarkFile: this.watermarkFile,
       clock: systemClock,
-      log: { ...silent, warn: onWarning },
+      log: silent,
       signal: stop.signal,
       batchBytesMax: 10_000,
-      onProgress: ({ carriedThroughMs }) => {
-        if (carriedThroughMs >= marks.sealedThroughMs) stop.abort();
-      },
+      ...options,
     });
   }
 }
