@@ -1,7 +1,7 @@
 /** What `skopos serve` is told: a YAML file, overlaid by flags. Validated here and nowhere else. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { messageOf, parseDuration, SkoposError } from "@skopos/model";
+import { formatDuration, messageOf, parseDuration, SkoposError } from "@skopos/model";
 import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 
@@ -60,6 +60,23 @@ const schema = z.strictObject({
     .strictObject({
       retention: duration.default(6 * 3_600_000),
       seriesMax: z.number().int().min(1000).default(1_500_000),
+    })
+    .prefault({}),
+  /** Metrics behind the head, in ClickHouse. */
+  history: z
+    .strictObject({
+      /** How long every sample is kept. */
+      rawRetention: duration.default(14 * 86_400_000),
+      /** How long one-minute roll-ups are kept. */
+      rollupRetention: duration.default(90 * 86_400_000),
+      /** An hour of samples is carried so long after its end; later samples of it are refused. */
+      carryAfter: duration.default(3_600_000),
+    })
+    .prefault({}),
+  storage: z
+    .strictObject({
+      /** What spans, lines and metrics may take of ClickHouse's disk; above it the oldest days go. No limit when absent. */
+      bytesMax: z.number().int().min(100_000_000).optional(),
     })
     .prefault({}),
   query: z
@@ -171,6 +188,13 @@ export function parseServerConfig(input: unknown, source = "configuration"): Ser
     throw new SkoposError(
       "bad-config",
       `refusing to listen on ${host} without authentication: add auth.tokens (name, role, sha256 of the token), or listen on 127.0.0.1`,
+    );
+  }
+  const headMsMin = config.history.carryAfter + 2 * 3_600_000;
+  if (config.head.retention < headMsMin) {
+    throw new SkoposError(
+      "bad-config",
+      `${source}:\n  head.retention: must be at least ${formatDuration(headMsMin)}: an hour of samples is carried ${formatDuration(config.history.carryAfter)} (history.carryAfter) after its end`,
     );
   }
   return config;

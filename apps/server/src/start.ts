@@ -52,6 +52,7 @@ import { entryOf, resourceDir } from "./threads/entries.ts";
 import type { IntakeSettings } from "./threads/intake-calls.ts";
 import { Intake } from "./threads/intake.ts";
 import { QueryPool } from "./threads/query-pool.ts";
+import type { HistoryFiles } from "./threads/telemetry-calls.ts";
 import { startTelemetryThread, type TelemetryThread } from "./threads/telemetry.ts";
 
 export const version = "0.1.0";
@@ -203,7 +204,7 @@ async function startParts(
     ...engines,
     telemetry: telemetry.caller,
     practice: createPractice(config.practice?.url),
-    status: () => ground.status.read(telemetry.caller, intake, carrier.progress, cluster.status()),
+    status: () => ground.status.read(telemetry.caller, intake, carrier, cluster.status()),
     clusterName: config.cluster,
     practiceAttached: config.practice !== undefined,
     nowMs,
@@ -281,6 +282,7 @@ async function startTelemetry(ground: Ground, target: KubeTarget): Promise<Telem
   const data = {
     dir: path.join(dataDir, "telemetry"),
     headRetentionMs: config.head.retention,
+    history: { ...historyFiles(dataDir), carryAfterMs: config.history.carryAfter },
     seriesMax: config.head.seriesMax,
     scrapeConfig: scrapeConfigOf(config),
     ruleFiles,
@@ -293,31 +295,58 @@ async function startTelemetry(ground: Ground, target: KubeTarget): Promise<Telem
   return telemetry;
 }
 
+function historyFiles(dataDir: string): HistoryFiles {
+  return {
+    watermarkFile: path.join(dataDir, "telemetry/history.json"),
+    tombstonesFile: path.join(dataDir, "telemetry/tombstones.json"),
+  };
+}
+
 /** ClickHouse, what is carried into it, and the threads that read from it and from the head. */
 async function startStores(
   { config, dataDir, log, status, teardown }: Ground,
   telemetry: TelemetryThread,
 ): Promise<{ carrier: Carrier; pool: QueryPool }> {
   const clickhouse = await startClickHouse(config, dataDir, log, status, teardown);
+  const told = (what: string) => (error: unknown) =>
+    log.warn({ error: messageOf(error) }, `the telemetry thread could not be told ${what}`);
+  const days = (ms: number) => Math.ceil(ms / 86_400_000);
+  const { rawRetention, rollupRetention } = config.history;
   const carrier = new Carrier(
     {
       journalDir: path.join(dataDir, "telemetry/journal"),
       checkpointFile: path.join(dataDir, "telemetry/carried.json"),
       clickhouse,
+      head: telemetry.head,
+      history: {
+        ...historyFiles(dataDir),
+        rawDays: days(rawRetention),
+        rollupDays: days(rollupRetention),
+      },
+      bytesMax: config.storage.bytesMax,
     },
     log,
-    ({ position }) => {
-      telemetry.caller
-        .call("carried", { position })
-        .catch((error: unknown) =>
-          log.warn({ error: messageOf(error) }, "could not trim the journal"),
-        );
+    {
+      progress: ({ position }) => {
+        telemetry.caller.call("carried", { position }).catch(told("what it may let go of"));
+      },
+      history: ({ carriedThroughMs: throughMs }) => {
+        telemetry.caller.call("historyCarried", { throughMs }).catch(told("what was carried"));
+      },
+      cleaned: (ids) => {
+        telemetry.caller.call("historyCleaned", { ids }).catch(told("what was cleaned"));
+      },
     },
   );
   teardown.add("carrier", () => carrier.stop());
   const pool = new QueryPool(
     config.query.workers,
-    { head: telemetry.head, clickhouse, timeoutMs: config.query.timeout },
+    {
+      head: telemetry.head,
+      tombstonesFile: historyFiles(dataDir).tombstonesFile,
+      clickhouse,
+      timeoutMs: config.query.timeout,
+    },
     log,
   );
   teardown.add("query threads", () => pool.close());

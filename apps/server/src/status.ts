@@ -2,7 +2,7 @@
 import type { Status } from "@skopos/api";
 import type { KindStatus } from "@skopos/mesh";
 import { type Clock, messageOf } from "@skopos/model";
-import type { CarrierProgress } from "@skopos/store";
+import type { Carrier } from "./threads/carrier.ts";
 import type { RpcCaller } from "./threads/rpc.ts";
 import type { IntakeStats } from "./threads/intake-calls.ts";
 import type { Intake } from "./threads/intake.ts";
@@ -52,7 +52,7 @@ export class StatusBoard {
   async read(
     telemetry: RpcCaller<TelemetryCalls>,
     intake: Intake,
-    carried: CarrierProgress | undefined,
+    { progress: carried, history, disk }: Pick<Carrier, "progress" | "history" | "disk">,
     kinds: readonly KindStatus[],
   ): Promise<Status> {
     const stats = await this.#stats(telemetry);
@@ -62,6 +62,18 @@ export class StatusBoard {
       ? `${Math.round(carried.behindBytes / 1024)} KiB behind`
       : "nothing carried yet";
     this.set("Carrier", carried ? "ok" : "starting", behind);
+    if (history)
+      this.set(
+        "History",
+        history.lostSlices > 0 ? "degraded" : "ok",
+        `metrics carried through ${new Date(history.carriedThroughMs).toISOString()}${history.lostSlices > 0 ? `, ${history.lostSlices} hours lost` : ""}`,
+      );
+    if (disk)
+      this.set(
+        "Disk",
+        disk.overLimit > 0 ? "degraded" : "ok",
+        `${Math.round(disk.bytes / 1e6)} MB of telemetry, ${disk.daysDropped} days dropped for their size`,
+      );
     const lost = kinds.filter((kind) => kind.state === "retrying");
     this.set("Kubernetes", lost.length > 0 ? "degraded" : "ok", reasonsOf(lost));
     const nowMs = this.#clock.nowMs();

@@ -1,6 +1,6 @@
 /** The carrier's thread as the main thread sees it. */
 import { Worker } from "node:worker_threads";
-import type { CarrierProgress } from "@skopos/store";
+import type { CarrierProgress, DiskUse, HistoryProgress } from "@skopos/store";
 import type { Logger } from "pino";
 import type { CarrierThreadData } from "./carrier-thread.ts";
 import { entryOf } from "./entries.ts";
@@ -9,22 +9,27 @@ import { writeLogEvent } from "./port-log.ts";
 const stopMsMax = 5000;
 const respawnDelayMs = 2000;
 
+export interface CarrierEvents {
+  progress(progress: CarrierProgress): void;
+  history(progress: HistoryProgress): void;
+  /** Nothing of these deletions is left in ClickHouse. */
+  cleaned(ids: readonly number[]): void;
+}
+
 export class Carrier {
   readonly #data: CarrierThreadData;
   readonly #log: Logger;
-  readonly #onProgress: (progress: CarrierProgress) => void;
+  readonly #hear: CarrierEvents;
   #worker: Worker;
   #stopping = false;
   progress: CarrierProgress | undefined;
+  history: HistoryProgress | undefined;
+  disk: DiskUse | undefined;
 
-  constructor(
-    data: CarrierThreadData,
-    log: Logger,
-    onProgress: (progress: CarrierProgress) => void,
-  ) {
+  constructor(data: CarrierThreadData, log: Logger, hear: CarrierEvents) {
     this.#data = data;
     this.#log = log;
-    this.#onProgress = onProgress;
+    this.#hear = hear;
     this.#worker = this.#spawn();
   }
 
@@ -43,9 +48,16 @@ export class Carrier {
     const worker = new Worker(entry.file, { workerData: this.#data, execArgv: entry.execArgv });
     worker.on("message", (message: { event: string; value: unknown }) => {
       if (message.event === "log") writeLogEvent(this.#log, "carrier", message.value);
-      if (message.event !== "progress") return;
-      this.progress = message.value as CarrierProgress;
-      this.#onProgress(this.progress);
+      if (message.event === "disk") this.disk = message.value as DiskUse;
+      if (message.event === "cleaned") this.#hear.cleaned(message.value as readonly number[]);
+      if (message.event === "history") {
+        this.history = message.value as HistoryProgress;
+        this.#hear.history(this.history);
+      }
+      if (message.event === "progress") {
+        this.progress = message.value as CarrierProgress;
+        this.#hear.progress(this.progress);
+      }
     });
     worker.on("error", (error) =>
       this.#log.error(

@@ -28,6 +28,8 @@ import type { FederateRequest } from "./federation.ts";
 /** What a query thread is started with. */
 export interface QueryThreadData {
   readonly head: HeadShare;
+  /** What was deleted. */
+  readonly tombstonesFile: string;
   readonly clickhouse: ClickHouseConnection;
   /** The longest a query may take. */
   readonly timeoutMs: number;

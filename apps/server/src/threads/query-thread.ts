@@ -10,7 +10,17 @@ import {
 } from "@skopos/model";
 import { createMetricEngine, defaultLimits } from "@skopos/promql";
 import { exprJson, format, parse } from "@skopos/promql/syntax";
-import { createLogReader, createTraceReader, HeadView, openClickHouse } from "@skopos/store";
+import {
+  createHistoryReader,
+  createLogReader,
+  createMaskedReader,
+  createMetricReader,
+  createTraceReader,
+  HeadMarks,
+  HeadView,
+  openClickHouse,
+  Tombstones,
+} from "@skopos/store";
 import { createTraceEngine } from "@skopos/traceql";
 import { cardinalityOf } from "./cardinality.ts";
 import { federate } from "./federation.ts";
@@ -24,12 +34,22 @@ invariant(parentPort, "the query thread has a parent");
 const data = workerData as QueryThreadData;
 const head = new HeadView(data.head);
 const client = openClickHouse(data.clickhouse);
+const marks = new HeadMarks(data.head);
+/** Metrics of every time: head and history, without what was deleted. */
+const metrics = createMaskedReader(
+  createMetricReader({
+    head,
+    marks,
+    history: createHistoryReader(client, { clock: systemClock }),
+  }),
+  new Tombstones(data.tombstonesFile, marks),
+);
 const traces = createTraceEngine(createTraceReader(client));
 const logs = createLogEngine(createLogReader(client));
 /** Series that a survey of the head looks at. */
 const surveyedSeriesMax = 2_000_000;
 
-const engine = ({ cancelled }: CallContext, reader: MetricReader = head, lookbackMs?: number) =>
+const engine = ({ cancelled }: CallContext, reader: MetricReader = metrics, lookbackMs?: number) =>
   createMetricEngine({
     reader,
     clock: systemClock,
@@ -44,7 +64,7 @@ async function answerJson(
   context: CallContext,
   run: (engine: MetricEngine) => Promise<MetricResult>,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const cost = new QueryCost(head, systemClock);
+  const cost = new QueryCost(metrics, systemClock);
   const result = await run(engine(context, cost, options.lookbackMs));
   const stats = options.stats ? cost.stats() : undefined;
   return sendJson(limitSeries(result, options.seriesLimit), stats, context);
@@ -63,16 +83,16 @@ serveCalls<QueryCalls>(parentPort, {
     ),
   formatQuery: ({ query }) => format(parse(query)),
   parseQuery: ({ query }) => exprJson(parse(query)),
-  federate: (request, { cancelled, emit }) => sendText(federate(head, request, cancelled), emit),
+  federate: (request, { cancelled, emit }) => sendText(federate(metrics, request, cancelled), emit),
   remoteRead: ({ body, externalLabels }, { cancelled }) =>
-    answerRead(head, body, externalLabels, cancelled),
+    answerRead(metrics, body, externalLabels, cancelled),
   cardinality: async ({ limit }) => {
     const everything = { matcherSets: [], startMs: -8.64e15, endMs: 8.64e15 };
     return cardinalityOf(await head.series({ ...everything, limit: surveyedSeriesMax }), limit);
   },
-  series: async (request) => (await head.series(request)).map((labels) => labels.toMap()),
-  labelNames: (request) => head.labelNames(request),
-  labelValues: ({ name, ...request }) => head.labelValues(name, request),
+  series: async (request) => (await metrics.series(request)).map((labels) => labels.toMap()),
+  labelNames: (request) => metrics.labelNames(request),
+  labelValues: ({ name, ...request }) => metrics.labelValues(name, request),
 
   trace: ({ traceId, within }, { signal }) => traces.trace(traceId, signal, within),
   traces: ({ traceIds, within }, { signal }) => traces.traces(traceIds, signal, within),

@@ -2,12 +2,22 @@
 import type { MessagePort } from "node:worker_threads";
 import type { AlertInstance } from "@skopos/api";
 import type { KubeCredentials } from "@skopos/mesh";
+import type { Matcher } from "@skopos/model";
+
+/** Small files that threads share: one writes, the others read. */
+export interface HistoryFiles {
+  /** How far metrics were carried. The carrier's. */
+  readonly watermarkFile: string;
+  /** What was deleted. The telemetry thread's. */
+  readonly tombstonesFile: string;
+}
 
 /** What the telemetry thread is started with. */
 export interface TelemetryThreadData {
   /** Journal, head snapshots and their kin live below it. */
   readonly dir: string;
   readonly headRetentionMs: number;
+  readonly history: HistoryFiles & { readonly carryAfterMs: number };
   readonly seriesMax: number;
   readonly scrapeConfig: { readonly text: string; readonly file: string };
   readonly ruleFiles: readonly { readonly text: string; readonly file: string }[];
@@ -126,5 +136,17 @@ export type TelemetryCalls = {
   }): Promise<Readonly<Record<string, readonly { type: string; help: string; unit: string }[]>>>;
   /** The carrier has everything below this position of the journal. */
   carried(argument: { position: number }): Promise<void>;
+  /** Metrics up to here are in ClickHouse. */
+  historyCarried(argument: { throughMs: number }): Promise<void>;
+  /** Nothing of these deletions is left in ClickHouse. */
+  historyCleaned(argument: { ids: readonly number[] }): Promise<void>;
+  /** Samples of matching series with startMs ≤ t ≤ endMs are gone for every reader when it resolves. */
+  deleteSeries(argument: {
+    matcherSets: readonly (readonly Matcher[])[];
+    startMs: number;
+    endMs: number;
+  }): Promise<void>;
+  /** Forgets deletions of which nothing is left. The carrier takes them out of ClickHouse by itself. */
+  cleanTombstones(argument: null): Promise<void>;
   close(argument: null): Promise<void>;
 };

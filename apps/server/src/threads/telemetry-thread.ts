@@ -7,7 +7,17 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { MetadataBook, parseScrapeConfig, type Scraper, startScraper } from "@skopos/ingest";
 import { invariant, messageOf, SkoposError, systemClock } from "@skopos/model";
 import { createMetricEngine } from "@skopos/promql";
-import { Journal, JournalReader, MetricStore } from "@skopos/store";
+import {
+  createMaskedReader,
+  Deletions,
+  HeadMarks,
+  Journal,
+  JournalReader,
+  MetricStore,
+  readCarriedThrough,
+  sliceMs,
+  Tombstones,
+} from "@skopos/store";
 import { startAlerting } from "./alerting.ts";
 import { watchLoopDelay } from "./loop-delay.ts";
 import { portLog } from "./port-log.ts";
@@ -25,6 +35,9 @@ const segmentBytesMax = 64 * 2 ** 20;
 const journalBytesMax = 32 * 2 ** 30;
 /** How often the head is snapshot, so that the journal can be cut and the next start is quick. */
 const checkpointEveryMs = 5 * 60_000;
+
+/** What cannot be carried stays in the head up to so many times its retention. */
+const keepFactor = 2;
 
 invariant(parentPort, "the telemetry thread has a parent");
 const port = parentPort;
@@ -49,10 +62,23 @@ async function start(): Promise<void> {
     clock,
     retentionMs: data.headRetentionMs,
     head: { seriesMax: data.seriesMax },
+    carriage: {
+      sliceMs,
+      sealAfterMs: data.history.carryAfterMs,
+      keepMsMax: keepFactor * data.headRetentionMs,
+      carriedThroughMs: await readCarriedThrough(data.history.watermarkFile),
+    },
   });
+  const marks = new HeadMarks(metrics.share());
+  const deletions = await Deletions.open(data.history.tombstonesFile, marks, clock);
   await journalReader.close();
   for (const warning of metrics.restored.warnings) log.warn({}, warning);
-  const engine = createMetricEngine({ reader: metrics.reader(), clock });
+  // The head alone: nobody's page waits for ClickHouse.
+  const reader = createMaskedReader(
+    metrics.reader(),
+    new Tombstones(data.history.tombstonesFile, marks),
+  );
+  const engine = createMetricEngine({ reader, clock });
   const alerting = startAlerting(data, {
     engine,
     sink: metrics,
@@ -123,6 +149,11 @@ async function start(): Promise<void> {
     carried: ({ position }) => {
       carriedThrough = position;
     },
+    historyCarried: ({ throughMs }) => metrics.carriedThrough(throughMs),
+    historyCleaned: ({ ids }) => deletions.cleaned(ids),
+    deleteSeries: ({ matcherSets, startMs, endMs }) =>
+      deletions.delete(matcherSets, startMs, endMs),
+    cleanTombstones: () => deletions.cleaned([]),
     close: async () => {
       cancelCheckpoint();
       for (const writer of writers) writer.close();

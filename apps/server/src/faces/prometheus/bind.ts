@@ -119,7 +119,7 @@ export function bindPrometheus(app: FastifyInstance, parts: PrometheusParts): vo
   bindScraping(routes, parts);
   bindRules(routes, parts);
   bindStatus(routes, parts);
-  bindAdmin(routes);
+  bindAdmin(routes, parts);
   bindFederation(app, parts);
 }
 
@@ -248,16 +248,21 @@ function bindStatus(routes: Routes, parts: PrometheusParts): void {
   );
 }
 
-function bindAdmin(routes: Routes): void {
+function bindAdmin(routes: Routes, { telemetry }: PrometheusParts): void {
   const notYet = (what: string) => () => {
     throw new SkoposError("not-supported", `${what} is not supported by this server`);
   };
-  routes.change("/admin/tsdb/delete_series", ({ parameters }) => {
-    if (seriesRequestOf(parameters).matcherSets.length === 0)
+  routes.change("/admin/tsdb/delete_series", async ({ parameters, reply }) => {
+    const { matcherSets, startMs, endMs } = seriesRequestOf(parameters);
+    if (matcherSets.length === 0)
       throw new SkoposError("bad-request", "no match[] parameter provided");
-    return notYet("deleting series")();
+    await telemetry.call("deleteSeries", { matcherSets, startMs, endMs });
+    await reply.code(204).send();
   });
-  routes.change("/admin/tsdb/clean_tombstones", notYet("cleaning tombstones"));
+  routes.change("/admin/tsdb/clean_tombstones", async ({ reply }) => {
+    await telemetry.call("cleanTombstones", null);
+    await reply.code(204).send();
+  });
   routes.change(
     "/admin/tsdb/snapshot",
     notYet("a snapshot in Prometheus's block format (samples rest in a journal and ClickHouse)"),
