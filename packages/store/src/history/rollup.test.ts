@@ -1,5 +1,5 @@
 import { staleNaN, writeNaN } from "@skopos/model";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { wordsOf } from "../head/cells.ts";
 import { isPlain, plainRows, rollupMs, RowChooser } from "./rollup.ts";

@@ -1,5 +1,5 @@
 import { absentNaN, staleNaN, writeNaN } from "@skopos/model";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { wordsOf } from "../head/cells.ts";
 import { decodeTimes, decodeValues, SliceEncoder } from "./slice-codec.ts";

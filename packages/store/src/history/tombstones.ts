@@ -47,7 +47,8 @@ export class Deletions {
   readonly #marks: HeadMarks;
   readonly #clock: Clock;
   #tombstones: readonly Tombstone[];
-  #writing: Promise<void> = Promise.resolve();
+  /** Resolves when the change before is done, well or badly. */
+  #changing: Promise<void> = Promise.resolve();
 
   private constructor(
     file: string,
@@ -99,16 +100,26 @@ export class Deletions {
   }
 
   /** One change after the other. */
-  #change(change: (tombstones: readonly Tombstone[]) => readonly Tombstone[]): Promise<void> {
-    const changed = this.#writing.then(async () => {
+  async #change(change: (tombstones: readonly Tombstone[]) => readonly Tombstone[]): Promise<void> {
+    const before = this.#changing;
+    const { promise, resolve } = deferred();
+    this.#changing = promise;
+    await before;
+    try {
       const next = change(this.#tombstones);
       await replaceFile(this.#file, `${JSON.stringify(next)}\n`);
       this.#tombstones = next;
       this.#marks.tombstonesChanged();
-    });
-    this.#writing = changed.catch(() => {});
-    return changed;
+    } finally {
+      resolve();
+    }
   }
+}
+
+function deferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
 }
 
 /** A tombstone ready to be tried. */
