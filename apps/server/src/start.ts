@@ -29,6 +29,8 @@ import {
 } from "@skopos/store";
 import { type Logger, pino } from "pino";
 import { hostOf, isLoopback, portOf, type ServerConfig } from "./config.ts";
+import { bindJaeger } from "./faces/jaeger/bind.ts";
+import { bindLoki } from "./faces/loki/bind.ts";
 import { createPractice } from "./faces/practice.ts";
 import { startIngestListeners } from "./faces/ingest-listeners.ts";
 import { bindPrometheus } from "./faces/prometheus/bind.ts";
@@ -37,6 +39,7 @@ import { bindRemoteRead } from "./faces/prometheus/remote-read.ts";
 import { bindPush } from "./faces/push.ts";
 import { bindSelf, SelfMetrics } from "./faces/self.ts";
 import { createHandlers } from "./faces/skopos.ts";
+import { bindTempo } from "./faces/tempo/bind.ts";
 import { createApp } from "./http/app.ts";
 import { bindApi } from "./http/bind.ts";
 import { EventStream } from "./http/events.ts";
@@ -224,6 +227,10 @@ async function startParts(
     externalLabels: externalLabelsOf(config),
   });
   await bindRemoteRead(app, { guard, pool, externalLabels: externalLabelsOf(config) });
+  const { traces, logs } = engines;
+  bindJaeger(app, { guard, traces, nowMs });
+  bindTempo(app, { guard, traces, nowMs, version });
+  await bindLoki(app, { guard, logs, nowMs, version });
   bindSelf(app, selfParts, self);
   const door = new PushDoor(telemetry.caller, intake);
   await bindPush(app, (request) => guard.requireIngest(request), door);
