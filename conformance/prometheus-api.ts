@@ -171,8 +171,12 @@ const calls: Readonly<Record<string, () => readonly Call[]>> = {
   "/status/tsdb/blocks": () => [{}],
   "/status/walreplay": () => [{}],
   "/status/self_metrics": () => [{ fields: { metric_name_pattern: "process_.*" }, check: hasSome }],
-  "/admin/tsdb/delete_series": () => [bad, { fields: { "match[]": ["up{"] }, ...bad }],
-  "/admin/tsdb/clean_tombstones": () => [{ status: 406 }],
+  "/admin/tsdb/delete_series": () => [
+    { fields: { "match[]": ["nobody"], ...window() }, status: 204 },
+    bad,
+    { fields: { "match[]": ["up{"] }, ...bad },
+  ],
+  "/admin/tsdb/clean_tombstones": () => [{ status: 204 }],
   "/admin/tsdb/snapshot": () => [{ fields: { skip_head: "true" }, status: 406 }],
   "/notifications": () => [{}],
   "/features": () => [{ check: hasKeys }],
@@ -232,6 +236,8 @@ async function judge(
 ): Promise<void> {
   const response = await ask(served, where, method, call);
   const text = await response.text();
+  // Upstream too answers so where the file has a body with nothing in it.
+  if (response.status === 204 && call.status === 204 && text === "") return;
   const body = JSON.parse(text) as { data?: unknown };
   const wanted = call.status ?? 200;
   if (response.status !== wanted) throw new Error(`answered ${response.status}: ${text}`);

@@ -14,6 +14,7 @@ const entries: Record<string, string> = {
   "intake-thread": "apps/server/src/threads/intake-thread.ts",
   "query-thread": "apps/server/src/threads/query-thread.ts",
   "carrier-thread": "apps/server/src/threads/carrier-thread.ts",
+  "remote-write-thread": "apps/server/src/threads/remote-write-thread.ts",
   "clickhouse-process": "apps/server/src/threads/clickhouse-process.ts",
   "lab-process": "apps/lab/src/entries/lab-process.ts",
   "pod-process": "apps/lab/src/entries/pod-process.ts",

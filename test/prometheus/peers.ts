@@ -84,6 +84,8 @@ export async function startVictoriaMetrics(dir: string): Promise<Peer> {
     "-retentionPeriod=100y",
     "-search.latencyOffset=0s",
     "-search.disableCache",
+    // It keeps what is sent twice, unless it is told not to.
+    "-dedup.minScrapeInterval=1ms",
   ];
   const program = process.env["SKOPOS_VICTORIA_METRICS"] ?? "victoria-metrics";
   return startPeer(program, args, url, "/health", `${url}/api/v1/write`);

@@ -12,7 +12,7 @@ import {
   type KubeTarget,
   Topology,
 } from "@skopos/mesh";
-import { checkMasking, parseScrapeConfig } from "@skopos/ingest";
+import { checkMasking, parseRemoteWriteConfig, parseScrapeConfig } from "@skopos/ingest";
 import {
   type LabelMap,
   messageOf,
@@ -54,6 +54,7 @@ import { createEngines } from "./threads/engines.ts";
 import { entryOf, resourceDir } from "./threads/entries.ts";
 import type { IntakeSettings } from "./threads/intake-calls.ts";
 import { Intake } from "./threads/intake.ts";
+import { RemoteWrite } from "./threads/remote-write.ts";
 import { QueryPool } from "./threads/query-pool.ts";
 import type { HistoryFiles } from "./threads/telemetry-calls.ts";
 import { startTelemetryThread, type TelemetryThread } from "./threads/telemetry.ts";
@@ -108,6 +109,41 @@ function scrapeConfigOf(config: ServerConfig): { text: string; file: string } {
   return config.scrapeConfig
     ? readFileOrExplain(config.scrapeConfig, "the scrape configuration")
     : { text: defaultScrapeConfig(config.scrapeInterval), file: "built-in" };
+}
+
+/** Whether samples are sent on. Throws "bad-config". */
+function remoteWritesOf(config: ServerConfig): boolean {
+  const { text, file } = scrapeConfigOf(config);
+  return parseRemoteWriteConfig(text, file).remotes.length > 0;
+}
+
+/** Sends samples on to other servers; undefined when the configuration names none. */
+function startRemoteWrite(
+  { config, dataDir, log, teardown }: Ground,
+  telemetry: TelemetryThread,
+): RemoteWrite | undefined {
+  if (!remoteWritesOf(config)) return undefined;
+  const scrapeConfig = scrapeConfigOf(config);
+  const { ignored } = parseRemoteWriteConfig(scrapeConfig.text, scrapeConfig.file);
+  for (const setting of ignored) log.warn({ setting }, "this setting has no effect");
+  const thread = new RemoteWrite(
+    {
+      journalDir: path.join(dataDir, "telemetry/journal"),
+      checkpointDir: path.join(dataDir, "telemetry"),
+      config: scrapeConfig,
+      externalLabels: externalLabelsOf(config),
+    },
+    log,
+    ({ position }) => {
+      telemetry.caller
+        .call("remoteWritten", { position })
+        .catch((error: unknown) =>
+          log.warn({ error: messageOf(error) }, "could not tell what was written remotely"),
+        );
+    },
+  );
+  teardown.add("remote write", () => thread.stop());
+  return thread;
 }
 
 /** Where metrics are asked for, when that is not here. */
@@ -183,6 +219,7 @@ async function startParts(
   const intake = new Intake(await intakeSettings(ground, target), telemetry.caller, log);
   teardown.add("intake thread", () => intake.stop());
   const { carrier, pool } = await startStores(ground, telemetry);
+  const remoteWrite = startRemoteWrite(ground, telemetry);
   const engines = createEngines(pool, config.query.timeout, remoteMetricsOf(config));
   const api = createKubeApi(target);
   const cluster = new ClusterWatch({ api, clock: systemClock });
@@ -213,7 +250,7 @@ async function startParts(
     nowMs,
   });
   bindApi(app, guard, handlers);
-  const selfParts = { telemetry: telemetry.caller, intake, version };
+  const selfParts = { telemetry: telemetry.caller, intake, remoteWrite, version };
   const self = new SelfMetrics(selfParts);
   bindPrometheus(app, {
     self,
@@ -292,6 +329,7 @@ async function startTelemetry(ground: Ground, target: KubeTarget): Promise<Telem
     history: { ...historyFiles(dataDir), carryAfterMs: config.history.carryAfter },
     seriesMax: config.head.seriesMax,
     scrapeConfig: scrapeConfigOf(config),
+    remoteWrites: remoteWritesOf(config),
     ruleFiles,
     kubernetes: await credentialsOf(target),
     webhooks: config.webhooks,

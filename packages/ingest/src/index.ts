@@ -33,7 +33,9 @@ export {
   type ReadQuery,
   withoutExternal,
 } from "./remote-read/read.ts";
+export { parseRemoteWriteConfig, type RemoteWriteConfig } from "./remote-write/config.ts";
 export { decodeRemoteWrite } from "./remote-write/decode.ts";
+export { RemoteWriteSender, type SenderCounts } from "./remote-write/sender.ts";
 export { encodeRemoteWrite, remoteWriteHeaders, type SamplePage } from "./remote-write/encode.ts";
 export { parseScrapeConfig, type ScrapeConfig, type ScrapeJob } from "./scrape/config.ts";
 export { compileRelabeling } from "./scrape/relabel.ts";

@@ -1,4 +1,5 @@
 export { type CarrierOptions, type CarrierProgress, runCarrier } from "./clickhouse/carrier.ts";
+export { readCheckpoint, writeCheckpoint } from "./clickhouse/checkpoint.ts";
 export { runClickHouseChild } from "./clickhouse/child.ts";
 export {
   type ClickHouseClientOptions,
@@ -31,6 +32,7 @@ export { Head, type HeadOptions, type HeadStats } from "./head/head.ts";
 export { MetricStore, type MetricStoreOptions, type Restored } from "./head/metric-store.ts";
 export { HeadView } from "./head/head-view.ts";
 export type { HeadShare } from "./head/memory.ts";
+export { followPages } from "./head/page-follower.ts";
 export { HeadMarks } from "./head/marks.ts";
 export { DiskLimit, type DiskUse } from "./history/disk-limit.ts";
 export { type HistoryProgress, runHistoryCarrier } from "./history/history-carrier.ts";

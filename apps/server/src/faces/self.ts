@@ -5,12 +5,14 @@ import { messageOf } from "@skopos/model";
 import type { IntakeStats } from "../threads/intake-calls.ts";
 import type { Intake } from "../threads/intake.ts";
 import { watchLoopDelay } from "../threads/loop-delay.ts";
+import type { RemoteWrite, RemoteWriteProgress } from "../threads/remote-write.ts";
 import type { RpcCaller } from "../threads/rpc.ts";
 import type { TelemetryCalls, TelemetryStats } from "../threads/telemetry-calls.ts";
 
 export interface SelfParts {
   readonly telemetry: RpcCaller<TelemetryCalls>;
   readonly intake: Intake;
+  readonly remoteWrite: RemoteWrite | undefined;
   readonly version: string;
 }
 
@@ -41,6 +43,7 @@ export class SelfMetrics {
       }),
       ...ingestFamilies(stats),
       ...(signals ? signalFamilies(signals) : []),
+      ...remoteWriteFamilies(this.#parts.remoteWrite?.progress?.remotes ?? []),
       {
         name: "skopos_loop_delay_seconds",
         type: "gauge",
@@ -117,6 +120,50 @@ function signalFamilies(signals: IntakeStats): MetricFamily[] {
       help: "Secrets that were masked in spans and log lines, by rule.",
       samples: Object.entries(signals.masked).map(([rule, value]) => ({ labels: { rule }, value })),
     },
+  ];
+}
+
+function remoteWriteFamilies(remotes: RemoteWriteProgress["remotes"]): MetricFamily[] {
+  type Remote = RemoteWriteProgress["remotes"][number];
+  const each = (
+    name: string,
+    type: MetricFamily["type"],
+    help: string,
+    value: (remote: Remote) => number,
+  ): MetricFamily => ({
+    name: `skopos_remote_write_${name}`,
+    type,
+    help,
+    samples: remotes.map((remote) => ({ labels: { remote: remote.name }, value: value(remote) })),
+  });
+  if (remotes.length === 0) return [];
+  return [
+    each("samples_total", "counter", "Samples that a receiver took.", (r) => r.sentSamples),
+    each(
+      "dropped_samples_total",
+      "counter",
+      "Samples that a receiver refused for good.",
+      (r) => r.droppedSamples,
+    ),
+    each(
+      "lost_samples_total",
+      "counter",
+      "Samples that could not be sent because the journal had let go of them or of their names.",
+      (r) => r.lostSamples + r.agedSamples,
+    ),
+    each(
+      "lost_bytes_total",
+      "counter",
+      "Bytes of journal that were gone before they were sent.",
+      (r) => r.lostBytes,
+    ),
+    each(
+      "failed_requests_total",
+      "counter",
+      "Requests that a receiver did not take.",
+      (r) => r.failedRequests,
+    ),
+    each("behind_bytes", "gauge", "Bytes of journal not sent yet.", (r) => r.behindBytes),
   ];
 }
 

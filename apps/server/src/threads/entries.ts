@@ -9,6 +9,7 @@ export type EntryName =
   | "intake-thread"
   | "query-thread"
   | "carrier-thread"
+  | "remote-write-thread"
   | "clickhouse-process";
 
 export interface Entry {

@@ -1,5 +1,6 @@
 /** What the main thread asks of a query thread. Everything here is structured-cloneable. */
 import type {
+  ExemplarSeries,
   DetectedField,
   DetectedFieldsRequest,
   DetectedLabel,
@@ -100,6 +101,10 @@ export type QueryCalls = {
     externalLabels: LabelMap;
   }): Promise<Uint8Array<ArrayBuffer>>;
   cardinality(request: { limit: number }): Promise<HeadCardinality>;
+  /** Exemplars of the series that any of the query's selectors names. */
+  exemplars(
+    request: Omit<SeriesRequest, "matcherSets"> & { query: string },
+  ): Promise<ExemplarSeries[]>;
   series(request: SeriesRequest): Promise<LabelMap[]>;
   labelNames(request: SeriesRequest): Promise<string[]>;
   labelValues(request: SeriesRequest & { name: string }): Promise<string[]>;

@@ -9,7 +9,7 @@ import {
   systemClock,
 } from "@skopos/model";
 import { createMetricEngine, defaultLimits } from "@skopos/promql";
-import { exprJson, format, parse } from "@skopos/promql/syntax";
+import { exprJson, format, parse, selectorsOf } from "@skopos/promql/syntax";
 import {
   createHistoryReader,
   createLogReader,
@@ -89,6 +89,10 @@ serveCalls<QueryCalls>(parentPort, {
   cardinality: async ({ limit }) => {
     const everything = { matcherSets: [], startMs: -8.64e15, endMs: 8.64e15 };
     return cardinalityOf(await head.series({ ...everything, limit: surveyedSeriesMax }), limit);
+  },
+  exemplars: ({ query, ...range }) => {
+    const matcherSets = selectorsOf(parse(query)).map(({ matchers }) => matchers);
+    return matcherSets.length === 0 ? [] : head.exemplars({ ...range, matcherSets });
   },
   series: async (request) => (await metrics.series(request)).map((labels) => labels.toMap()),
   labelNames: (request) => metrics.labelNames(request),

@@ -19,6 +19,8 @@ export interface TelemetryThreadData {
   readonly headRetentionMs: number;
   readonly history: HistoryFiles & { readonly carryAfterMs: number };
   readonly seriesMax: number;
+  /** Whether the journal is kept for receivers of remote write too. */
+  readonly remoteWrites: boolean;
   readonly scrapeConfig: { readonly text: string; readonly file: string };
   readonly ruleFiles: readonly { readonly text: string; readonly file: string }[];
   readonly kubernetes: KubeCredentials;
@@ -148,5 +150,7 @@ export type TelemetryCalls = {
   }): Promise<void>;
   /** Forgets deletions of which nothing is left. The carrier takes them out of ClickHouse by itself. */
   cleanTombstones(argument: null): Promise<void>;
+  /** Every receiver of remote write has everything below. */
+  remoteWritten(argument: { position: number }): Promise<void>;
   close(argument: null): Promise<void>;
 };

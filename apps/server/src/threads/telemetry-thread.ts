@@ -19,6 +19,7 @@ import {
   Tombstones,
 } from "@skopos/store";
 import { startAlerting } from "./alerting.ts";
+import { JournalHold } from "./journal-hold.ts";
 import { watchLoopDelay } from "./loop-delay.ts";
 import { portLog } from "./port-log.ts";
 import { acceptPush } from "./pushes.ts";
@@ -33,6 +34,8 @@ import type {
 
 const segmentBytesMax = 64 * 2 ** 20;
 const journalBytesMax = 32 * 2 ** 30;
+/** Journal that is kept for receivers of remote write that are away. */
+const remoteWriteBytesMax = 8 * 2 ** 30;
 /** How often the head is snapshot, so that the journal can be cut and the next start is quick. */
 const checkpointEveryMs = 5 * 60_000;
 
@@ -72,6 +75,9 @@ async function start(): Promise<void> {
   const marks = new HeadMarks(metrics.share());
   const deletions = await Deletions.open(data.history.tombstonesFile, marks, clock);
   await journalReader.close();
+  const hold = data.remoteWrites
+    ? new JournalHold(journal.durableThrough, remoteWriteBytesMax)
+    : undefined;
   for (const warning of metrics.restored.warnings) log.warn({}, warning);
   // The head alone: nobody's page waits for ClickHouse.
   const reader = createMaskedReader(
@@ -98,7 +104,14 @@ async function start(): Promise<void> {
 
   const checkpoint = async () => {
     const through = await metrics.checkpoint();
-    await journal.truncateBefore(Math.min(through, carriedThrough));
+    hold?.epoch(through);
+    const kept = hold?.decide(journal.durableThrough) ?? { before: Infinity, givenUpBytes: 0 };
+    if (kept.givenUpBytes > 0)
+      log.error(
+        { bytes: kept.givenUpBytes },
+        "a receiver of remote write has been away for too long: the oldest samples it has not taken are let go",
+      );
+    await journal.truncateBefore(Math.min(through, carriedThrough, kept.before));
   };
   let cancelCheckpoint = () => {};
   const checkpointLater = () => {
@@ -154,6 +167,7 @@ async function start(): Promise<void> {
     deleteSeries: ({ matcherSets, startMs, endMs }) =>
       deletions.delete(matcherSets, startMs, endMs),
     cleanTombstones: () => deletions.cleaned([]),
+    remoteWritten: ({ position }) => hold?.sent(position),
     close: async () => {
       cancelCheckpoint();
       for (const writer of writers) writer.close();

@@ -174,7 +174,7 @@ function readJob(map: Fields, defaults: Defaults): ScrapeJob {
   return job;
 }
 
-function readHttp(map: Fields): HttpConfig {
+export function readHttp(map: Fields): HttpConfig {
   const basic = map.child("basic_auth");
   const authorization = map.child("authorization");
   const bearer = map.text("bearer_token", "");
@@ -242,7 +242,7 @@ function readKubernetes(map: Fields): KubernetesConfig {
   return config;
 }
 
-function readRelabel(map: Fields): RelabelRule {
+export function readRelabel(map: Fields): RelabelRule {
   const rule: RelabelRule = {
     action: map.oneOf("action", relabelActions, relabelDefaults.action, true),
     sourceLabels: map.texts("source_labels"),

@@ -4,7 +4,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Role } from "@skopos/api";
 import { parseScrapeConfig } from "@skopos/ingest";
 import { type LabelMap, SkoposError } from "@skopos/model";
-import { parse } from "@skopos/promql/syntax";
 import type { ServerConfig } from "../../config.ts";
 import { goneSignal } from "../../http/bind.ts";
 import { sendBig } from "../../http/big-answer.ts";
@@ -18,8 +17,15 @@ import type { SelfMetrics } from "../self.ts";
 import { Answer, envelope, sendError } from "./answer.ts";
 import { shownConfig, shownPool } from "./config-text.ts";
 import { unescapeLabelName } from "./label-name.ts";
-import { limitOf, one, type Parameters, required, seriesRequestOf } from "./parameters.ts";
-import { instantQueryOf, rangeQueryOf } from "./queries.ts";
+import {
+  limitOf,
+  one,
+  type Parameters,
+  required,
+  seriesMax,
+  seriesRequestOf,
+} from "./parameters.ts";
+import { exemplarSeriesJson, instantQueryOf, rangeQueryOf } from "./queries.ts";
 import { alertsOf, rulesOf } from "./rules.ts";
 import {
   buildInfo,
@@ -138,9 +144,12 @@ function bindQueries(routes: Routes, { pool, config, nowMs }: PrometheusParts): 
     const options = { signal: asked.signal, timeoutMs, affinity: query.query };
     await json(asked, await streamAnswer(pool, "rangeJson", query, options));
   });
-  routes.getOrPost("/query_exemplars", ({ parameters }) => {
-    parse(required(parameters, "query"));
-    return [];
+  routes.getOrPost("/query_exemplars", async ({ parameters, signal }) => {
+    const { startMs, endMs } = seriesRequestOf({ ...parameters, "match[]": undefined });
+    const query = required(parameters, "query");
+    const limit = seriesMax;
+    const found = await pool.call("exemplars", { query, startMs, endMs, limit }, { signal });
+    return found.map(exemplarSeriesJson);
   });
   routes.getOrPost("/format_query", ({ parameters, signal }) =>
     pool.call("formatQuery", { query: required(parameters, "query") }, { signal }),

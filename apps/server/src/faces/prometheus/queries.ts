@@ -1,5 +1,5 @@
 /** `/query`, `/query_range`, `/query_exemplars`: checked here, evaluated in a query thread, sent on as they come. */
-import { SkoposError } from "@skopos/model";
+import { type ExemplarSeries, SkoposError } from "@skopos/model";
 import type { QueryOptions } from "../../threads/query-calls.ts";
 import { durationOf, limitOf, one, type Parameters, required, timeOf } from "./parameters.ts";
 
@@ -47,5 +47,16 @@ function optionsOf(parameters: Parameters, timeoutMsMax: number): QueryOptions {
     lookbackMs,
     seriesLimit: limitOf(parameters),
     stats: one(parameters, "stats") !== undefined,
+  };
+}
+
+export function exemplarSeriesJson({ labels, exemplars }: ExemplarSeries): object {
+  return {
+    seriesLabels: labels,
+    exemplars: exemplars.map((exemplar) => ({
+      labels: exemplar.labels,
+      value: String(exemplar.value),
+      timestamp: exemplar.timeMs / 1000,
+    })),
   };
 }
