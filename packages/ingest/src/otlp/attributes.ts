@@ -39,7 +39,7 @@ export class AttributeCutter {
   }
 
   /** Adds one attribute unless there are too many. */
-  put(attributes: Map<string, AttributeValue>, key: string, value: AttributeValue): void {
+  put(attributes: AttributeTarget, key: string, value: AttributeValue): void {
     const { keyChars, count } = this.limits;
     const short = key.length > keyChars ? key.slice(0, keyChars) : key;
     if (short !== key) this.cut++;
@@ -48,21 +48,45 @@ export class AttributeCutter {
   }
 }
 
-/** A record from collected pairs; a key such as `__proto__` stays a plain key. */
-export function toAttributes(pairs: Map<string, AttributeValue>): Attributes {
-  return Object.fromEntries(pairs);
+/** Where attributes are collected: a Map, or `AttributePairs` where a record is wanted in the end. */
+interface AttributeTarget {
+  readonly size: number;
+  has(key: string): boolean;
+  set(key: string, value: AttributeValue): unknown;
+}
+
+/** Attributes being collected. A key such as `__proto__` is a plain key. */
+export class AttributePairs {
+  readonly attributes: Record<string, AttributeValue> = {};
+  size = 0;
+
+  has(key: string): boolean {
+    return this.attributes[key] !== undefined;
+  }
+
+  set(key: string, value: AttributeValue): void {
+    if (this.attributes[key] === undefined) this.size++;
+    if (key !== "__proto__") this.attributes[key] = value;
+    else
+      Object.defineProperty(this.attributes, key, {
+        value,
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
+  }
 }
 
 /** Reads one KeyValue message into `pairs`. */
 export function readKeyValue(
   reader: ProtobufReader,
   cutter: AttributeCutter,
-  pairs: Map<string, AttributeValue>,
+  pairs: AttributeTarget,
 ): void {
   let key = "";
   let value: AttributeValue | undefined;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 1) key = reader.text();
+    if (field === 1) key = reader.name();
     else if (field === 2) value = readAnyValue(reader.message("AnyValue"), cutter, 0);
     else reader.skip();
   }
@@ -110,7 +134,7 @@ function readList(reader: ProtobufReader, cutter: AttributeCutter, depth: number
 }
 
 function readMap(reader: ProtobufReader, cutter: AttributeCutter, depth: number): AttributeValue {
-  const pairs = new Map<string, AttributeValue>();
+  const pairs = new AttributePairs();
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field !== 1 || depth > cutter.limits.depth) {
       if (field === 1) cutter.cut++;
@@ -119,19 +143,19 @@ function readMap(reader: ProtobufReader, cutter: AttributeCutter, depth: number)
     }
     readMapEntry(reader.message("KeyValue"), cutter, depth, pairs);
   }
-  return cutter.text(JSON.stringify(toAttributes(pairs)));
+  return cutter.text(JSON.stringify(pairs.attributes));
 }
 
 function readMapEntry(
   reader: ProtobufReader,
   cutter: AttributeCutter,
   depth: number,
-  pairs: Map<string, AttributeValue>,
+  pairs: AttributePairs,
 ): void {
   let key = "";
   let value: AttributeValue | undefined;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 1) key = reader.text();
+    if (field === 1) key = reader.name();
     else if (field === 2) value = readAnyValue(reader.message("AnyValue"), cutter, depth);
     else reader.skip();
   }
@@ -144,14 +168,14 @@ export function attributesFromJson(
   cutter: AttributeCutter,
   path: string,
 ): Attributes {
-  const pairs = new Map<string, AttributeValue>();
+  const pairs = new AttributePairs();
   for (const [i, entry] of asList(value, path).entries()) {
     const at = `${path}[${i}]`;
     const { key, value: any } = asObject(entry, at);
     const read = anyValueFromJson(any, cutter, `${at}.value`, 0);
     if (read !== undefined) cutter.put(pairs, asText(key, `${at}.key`), read);
   }
-  return toAttributes(pairs);
+  return pairs.attributes;
 }
 
 export function anyValueFromJson(
@@ -179,13 +203,13 @@ export function anyValueFromJson(
   if (any["arrayValue"] !== undefined) return jsonArray(any["arrayValue"], cutter, path, depth);
   if (any["kvlistValue"] === undefined) return undefined;
   const list = asObject(any["kvlistValue"], `${path}.kvlistValue`);
-  const pairs = new Map<string, AttributeValue>();
+  const pairs = new AttributePairs();
   for (const [i, entry] of asList(list["values"], `${path}.kvlistValue.values`).entries()) {
     const at = `${path}.kvlistValue.values[${i}]`;
     const { key, value: inner } = asObject(entry, at);
     cutter.put(pairs, asText(key, at), anyValueFromJson(inner, cutter, at, depth + 1) ?? "");
   }
-  return cutter.text(JSON.stringify(toAttributes(pairs)));
+  return cutter.text(JSON.stringify(pairs.attributes));
 }
 
 function jsonArray(

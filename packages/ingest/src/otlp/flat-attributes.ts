@@ -45,7 +45,7 @@ export class FlatAttributes {
     let key = "";
     let value: ProtobufReader | undefined;
     for (let field = reader.next(); field !== 0; field = reader.next()) {
-      if (field === 1) key = reader.text();
+      if (field === 1) key = reader.name();
       else if (field === 2) value = reader.message("AnyValue");
       else reader.skip();
     }

@@ -3,10 +3,10 @@
  * rejected and counted for the partial-success answer; a body that cannot be read at all is an error.
  * Source: opentelemetry/proto/trace/v1/trace.proto and the OTLP specification.
  */
-import type { Attributes, AttributeValue } from "@skopos/model";
+import type { Attributes } from "@skopos/model";
 import { bodyMaxDefault, inflateBody, mediaTypeOf } from "../wire/body.ts";
 import { ProtobufReader } from "../wire/protobuf.ts";
-import { type AttributeCutter, readKeyValue, toAttributes } from "./attributes.ts";
+import { type AttributeCutter, readKeyValue, AttributePairs } from "./attributes.ts";
 import {
   type DecodedTraces,
   emptyDraft,
@@ -67,12 +67,12 @@ function readAttributes(
   number: number,
   cutter: AttributeCutter,
 ): Attributes {
-  const pairs = new Map<string, AttributeValue>();
+  const pairs = new AttributePairs();
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === number) readKeyValue(reader.message("KeyValue"), cutter, pairs);
     else reader.skip();
   }
-  return toAttributes(pairs);
+  return pairs.attributes;
 }
 
 function readScopeSpans(
@@ -102,13 +102,13 @@ function readScopeSpans(
 
 function readSpan(reader: ProtobufReader, cutter: AttributeCutter): SpanDraft {
   const draft = emptyDraft();
-  const pairs = new Map<string, AttributeValue>();
+  const pairs = new AttributePairs();
   const { cut } = cutter;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) draft.traceId = reader.hex();
     else if (field === 2) draft.spanId = reader.hex();
     else if (field === 4) draft.parentSpanId = reader.hex();
-    else if (field === 5) draft.name = reader.text();
+    else if (field === 5) draft.name = reader.name();
     else if (field === 6) draft.kind = reader.int32();
     else if (field === 7) draft.startNs = reader.fixed64();
     else if (field === 8) draft.endNs = reader.fixed64();
@@ -121,7 +121,7 @@ function readSpan(reader: ProtobufReader, cutter: AttributeCutter): SpanDraft {
     else reader.skip();
   }
   draft.droppedAttributes += cutter.cut - cut;
-  draft.attributes = toAttributes(pairs);
+  draft.attributes = pairs.attributes;
   return draft;
 }
 
@@ -132,7 +132,7 @@ function addEvent(draft: SpanDraft, reader: ProtobufReader, cutter: AttributeCut
     return;
   }
   const event = reader.message("Event");
-  const pairs = new Map<string, AttributeValue>();
+  const pairs = new AttributePairs();
   let timeNs = 0n;
   let name = "";
   for (let field = event.next(); field !== 0; field = event.next()) {
@@ -141,7 +141,7 @@ function addEvent(draft: SpanDraft, reader: ProtobufReader, cutter: AttributeCut
     else if (field === 3) readKeyValue(event.message("KeyValue"), cutter, pairs);
     else event.skip();
   }
-  draft.events.push({ timeNs, name, attributes: toAttributes(pairs) });
+  draft.events.push({ timeNs, name, attributes: pairs.attributes });
 }
 
 function addLink(draft: SpanDraft, reader: ProtobufReader, cutter: AttributeCutter): void {
@@ -151,7 +151,7 @@ function addLink(draft: SpanDraft, reader: ProtobufReader, cutter: AttributeCutt
     return;
   }
   const link = reader.message("Link");
-  const pairs = new Map<string, AttributeValue>();
+  const pairs = new AttributePairs();
   let traceId = "";
   let spanId = "";
   for (let field = link.next(); field !== 0; field = link.next()) {
@@ -160,7 +160,7 @@ function addLink(draft: SpanDraft, reader: ProtobufReader, cutter: AttributeCutt
     else if (field === 4) readKeyValue(link.message("KeyValue"), cutter, pairs);
     else link.skip();
   }
-  draft.links.push({ traceId, spanId, attributes: toAttributes(pairs) });
+  draft.links.push({ traceId, spanId, attributes: pairs.attributes });
 }
 
 function readStatus(reader: ProtobufReader, draft: SpanDraft): void {

@@ -4,6 +4,15 @@
  */
 import { IngestError } from "../errors.ts";
 
+/**
+ * Names that were read lately, by a hash of their bytes: the same few come with every span and line, and finding one is
+ * cheaper than decoding it. A slot holds one name, and a longer one is not kept.
+ */
+const nameSlots = 4096;
+const nameBytesMax = 64;
+const nameBytes: (Uint8Array | undefined)[] = Array.from({ length: nameSlots });
+const nameTexts: string[] = Array.from({ length: nameSlots }, () => "");
+
 /** Shorter texts are put together faster than decoded, when they are ASCII. */
 const shortTextBytes = 24;
 
@@ -220,6 +229,29 @@ export class ProtobufReader {
       return text;
     }
     return this.#bytes.toString("utf8", start, end);
+  }
+
+  /** As `text`, for the names of things: they are few and come again and again. */
+  name(): string {
+    this.#expect(2);
+    const size = this.#varintNumber();
+    const start = this.#advance(size);
+    const bytes = this.#bytes;
+    const end = start + size;
+    if (size > nameBytesMax) return bytes.toString("utf8", start, end);
+    let hash = 0x811c9dc5;
+    for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193);
+    const slot = (hash ^ (hash >>> 15)) & (nameSlots - 1);
+    const known = nameBytes[slot];
+    if (known !== undefined && known.length === size) {
+      let i = 0;
+      while (i < size && known[i] === bytes[start + i]) i++;
+      if (i === size) return nameTexts[slot] ?? "";
+    }
+    const text = bytes.toString("utf8", start, end);
+    nameBytes[slot] = Uint8Array.from(bytes.subarray(start, end));
+    nameTexts[slot] = text;
+    return text;
   }
 
   /** Bytes as lower-case hexadecimal digits, as ids are written. */

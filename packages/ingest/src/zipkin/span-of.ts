@@ -9,9 +9,9 @@
  *
  * Source: zipkin.io/zipkin-api (zipkin2-api.yaml, zipkin.proto), openzipkin/b3-propagation.
  */
-import type { Attributes, AttributeValue, Span, SpanEvent } from "@skopos/model";
+import type { Attributes, Span, SpanEvent } from "@skopos/model";
 import { IngestError } from "../errors.ts";
-import { type AttributeCutter, toAttributes } from "../otlp/attributes.ts";
+import { type AttributeCutter, AttributePairs } from "../otlp/attributes.ts";
 import { type DecodedTraces, emptyDraft, eventsMax, SpanCollector } from "../otlp/span-draft.ts";
 
 export interface ZipkinEndpoint {
@@ -140,7 +140,7 @@ export class ZipkinCollector {
   }
 
   #attributesOf(zipkin: ZipkinSpan): Attributes {
-    const pairs = new Map<string, AttributeValue>();
+    const pairs = new AttributePairs();
     for (const [key, value] of zipkin.tags) {
       if (statusTags.has(key)) continue;
       const numeric = numericTags.has(key) && /^\d{1,15}$/.test(value);
@@ -156,7 +156,7 @@ export class ZipkinCollector {
     if (zipkin.debug) pairs.set("zipkin.debug", true);
     if (zipkin.shared && (zipkin.kind === "SERVER" || zipkin.kind === ""))
       pairs.set(sharedIdAttribute, padded(zipkin.id, 16));
-    return toAttributes(pairs);
+    return pairs.attributes;
   }
 
   #resourceOf(local: ZipkinEndpoint | undefined): Attributes {
