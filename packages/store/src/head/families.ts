@@ -75,10 +75,10 @@ export class Families {
     return this.#open.liveBytes;
   }
 
-  /** A new, empty family. Undefined at the limit of families or of memory for open windows. */
-  create(group: number, unordered: boolean): number | undefined {
+  /** A new, empty family with room for so many columns. Undefined at the limit of families or of memory for open windows. */
+  create(group: number, unordered: boolean, columnsExpected = 1): number | undefined {
     if (this.#free.length === 0 && this.#count >= this.#familiesMax) return undefined;
-    const stride = strideFor(1);
+    const stride = strideFor(columnsExpected);
     const open = this.#open.allocate(stride);
     if (open === undefined) return undefined;
     const family = this.#free.pop() ?? this.#count++;

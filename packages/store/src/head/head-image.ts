@@ -76,7 +76,7 @@ export class HeadImages {
   ): void {
     const group = this.#places.group(groupId);
     const families = this.#families;
-    const family = this.#places.createFamily(group, image.unordered);
+    const family = this.#places.createFamily(group, image.unordered, image.columns);
     if (family === undefined) throw new LimitError("the head has no room for what it held before");
     families.restoreUid(family, image.uid);
     for (const ref of image.refs) {

@@ -68,6 +68,9 @@ export class LabelIndex {
   readonly buckets = new Map<number, number>();
 
   readonly #labelSets = new Map<number, LabelSet>();
+  /** The base that was looked for last, or `none`, and its labels: name, value, … */
+  #lastBase = none;
+  readonly #lastFlat: string[] = [];
 
   constructor() {
     this.baseStart.push(0);
@@ -131,21 +134,44 @@ export class LabelIndex {
 
   /** Finds or makes the series of `labels`; `sink` hears of what was made. */
   internSeries(labels: LabelSet, sink: DefinitionSink): number {
-    let name = 0;
-    let bucket = 0;
+    const same = this.#isLastBase(labels);
+    const name = this.#internSymbol(labels.get(metricNameLabel), sink);
+    const bucket = this.#internSymbol(labels.get(bucketLabel), sink);
+    if (same) return this.#internOfBase(this.#lastBase, name, bucket, sink);
     const symbols: number[] = [];
-    for (let i = 0; i < labels.flat.length; i += 2) {
-      const label = labels.flat[i] ?? "";
-      const value = this.#internSymbol(labels.flat[i + 1] ?? "", sink);
-      if (label === metricNameLabel) name = value;
-      else if (label === bucketLabel) bucket = value;
-      else symbols.push(this.#internSymbol(label, sink), value);
-    }
-    return this.internParts(symbols, name, bucket, sink);
+    for (const text of this.#lastFlat) symbols.push(this.#internSymbol(text, sink));
+    const series = this.#internParts(symbols, name, bucket, sink);
+    this.#lastBase = this.seriesBase.at(series);
+    return series;
   }
 
-  /** As `internSeries`, from symbols: name, value, … without `__name__` and `le`. */
-  internParts(
+  /**
+   * Whether the labels without name and bucket are those of the call before; notes them. Series that follow one another
+   * mostly are parts of one histogram.
+   */
+  #isLastBase(labels: LabelSet): boolean {
+    const last = this.#lastFlat;
+    let same = this.#lastBase !== none;
+    let length = 0;
+    for (let i = 0; i < labels.flat.length; i += 2) {
+      const label = labels.flat[i] ?? "";
+      if (label === metricNameLabel || label === bucketLabel) continue;
+      const value = labels.flat[i + 1] ?? "";
+      if (same && last[length] === label && last[length + 1] === value) length += 2;
+      else {
+        same = false;
+        last[length++] = label;
+        last[length++] = value;
+      }
+    }
+    if (length !== last.length) same = false;
+    last.length = length;
+    if (!same) this.#lastBase = none;
+    return same;
+  }
+
+  /** From symbols: name, value, … without `__name__` and `le`. */
+  #internParts(
     symbols: readonly number[],
     name: number,
     bucket: number,
@@ -156,6 +182,10 @@ export class LabelIndex {
       base = this.addBase(symbols);
       sink.base(symbols);
     }
+    return this.#internOfBase(base, name, bucket, sink);
+  }
+
+  #internOfBase(base: number, name: number, bucket: number, sink: DefinitionSink): number {
     const found = this.findSeries(base, name, bucket);
     if (found !== undefined) return found;
     sink.series(base, name, bucket);
@@ -171,23 +201,21 @@ export class LabelIndex {
 
   /** Finds the series without making anything. */
   lookup(labels: LabelSet): number | undefined {
-    let name = 0;
-    let bucket = 0;
-    const symbols: number[] = [];
-    for (let i = 0; i < labels.flat.length; i += 2) {
-      const label = labels.flat[i] ?? "";
-      const value = this.#symbolIds.get(labels.flat[i + 1] ?? "");
-      if (value === undefined) return undefined;
-      if (label === metricNameLabel) name = value;
-      else if (label === bucketLabel) bucket = value;
-      else {
-        const symbol = this.#symbolIds.get(label);
+    const name = this.#symbolIds.get(labels.get(metricNameLabel));
+    const bucket = this.#symbolIds.get(labels.get(bucketLabel));
+    if (name === undefined || bucket === undefined) return undefined;
+    if (!this.#isLastBase(labels)) {
+      const symbols: number[] = [];
+      for (const text of this.#lastFlat) {
+        const symbol = this.#symbolIds.get(text);
         if (symbol === undefined) return undefined;
-        symbols.push(symbol, value);
+        symbols.push(symbol);
       }
+      const base = this.#findBase(symbols);
+      if (base === undefined) return undefined;
+      this.#lastBase = base;
     }
-    const base = this.#findBase(symbols);
-    return base === undefined ? undefined : this.findSeries(base, name, bucket);
+    return this.findSeries(this.#lastBase, name, bucket);
   }
 
   findSeries(base: number, name: number, bucket: number): number | undefined {

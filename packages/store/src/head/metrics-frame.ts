@@ -181,25 +181,26 @@ export class MetricFrameDecoder {
     for (let left = reader.count(); left > 0; left--) strings.push(reader.text());
     const refs: number[] = [];
     const labels: LabelSet[] = [];
-    let previous: number[] = [];
+    let flat: readonly string[] = [];
     let expected = 0;
     for (let left = reader.count(); left > 0; left--) {
       const ref = expected + reader.signed();
       expected = ref + 1;
-      previous = this.#symbols(previous);
+      flat = this.#labels(strings, flat);
       refs.push(ref);
-      labels.push(LabelSet.fromSorted(previous.map((id) => strings[id] ?? "")));
+      labels.push(LabelSet.fromSorted(flat));
     }
     return { type: "declare", group, key, refs, labels };
   }
 
-  #symbols(previous: readonly number[]): number[] {
+  #labels(strings: readonly string[], previous: readonly string[]): string[] {
     const reader = this.#reader;
     const front = reader.varint();
     const back = reader.varint();
     const own = previous.slice(0, front);
-    for (let left = reader.count(); left > 0; left--) own.push(reader.varint());
-    if (back > 0) own.push(...previous.slice(-back));
+    for (let left = reader.count(); left > 0; left--) own.push(strings[reader.varint()] ?? "");
+    for (let i = Math.max(0, previous.length - back); i < previous.length; i++)
+      own.push(previous[i] ?? "");
     return own;
   }
 

@@ -175,8 +175,8 @@ export class Places {
   }
 
   /** A new family of the group: its newest ordered one, or the one for late samples. Undefined at a limit. */
-  createFamily(group: HeadGroup, unordered: boolean): number | undefined {
-    const family = this.#families.create(group.id, unordered);
+  createFamily(group: HeadGroup, unordered: boolean, columnsExpected = 1): number | undefined {
+    const family = this.#families.create(group.id, unordered, columnsExpected);
     if (family === undefined) return undefined;
     this.#log.family(family, group.id);
     this.#catalog.members.familyGroup.set(family, group.id);
@@ -216,7 +216,7 @@ export class Places {
   /** Gives those of the refs whose samples go to `from` a family of their own. */
   split(group: HeadGroup, from: number, refs: Uint32Array, count: number): void {
     if (group.families.length >= groupFamiliesMax) return;
-    const family = this.createFamily(group, false);
+    const family = this.createFamily(group, false, count);
     if (family === undefined) return;
     // What comes behind this is late, as it was before.
     this.#families.startAfter(family, this.#families.newestMs(from));
