@@ -5,7 +5,8 @@
  */
 import type { MetricReader } from "@skopos/model";
 import { Head, HeadView } from "@skopos/store";
-import { openTarget, seeded, seriesPerTarget, tick } from "./load/istio-series.ts";
+import { MeshLoad } from "./load/mesh.ts";
+import { openTarget } from "./load/sink-target.ts";
 
 const stepMs = 15_000;
 const steps = 240;
@@ -39,12 +40,10 @@ async function timeSelect(reader: MetricReader, endMs: number) {
 
 export async function run({ size = 100_000 }: { size: number | undefined }) {
   const head = new Head();
-  const random = seeded(1);
+  const mesh = new MeshLoad({ series: size });
+  const series = mesh.seriesCount;
   const defineStarted = performance.now();
-  const targets = Array.from({ length: Math.ceil(size / seriesPerTarget) }, (_, i) =>
-    openTarget(head, i),
-  );
-  const series = targets.length * seriesPerTarget;
+  const targets = mesh.targets.map((target) => openTarget(head, target));
   const defineUs = ((performance.now() - defineStarted) * 1000) / series;
   let appendMs = 0;
   let slowestMs = 0;
@@ -52,7 +51,7 @@ export async function run({ size = 100_000 }: { size: number | undefined }) {
   for (let step = 0; step < steps; step++) {
     timeMs += stepMs;
     for (const [i, target] of targets.entries()) {
-      tick(target, random);
+      target.moveTo(step);
       const started = performance.now();
       head.appendPage(target.group, timeMs + i, target.refs, target.values, target.refs.length);
       const tookMs = performance.now() - started;

@@ -8,7 +8,8 @@ import os from "node:os";
 import path from "node:path";
 import { systemClock } from "@skopos/model";
 import { Journal, JournalReader, MetricStore } from "@skopos/store";
-import { openTarget, seeded, seriesPerTarget, tick } from "./load/istio-series.ts";
+import { MeshLoad } from "./load/mesh.ts";
+import { openTarget } from "./load/sink-target.ts";
 import { bytesBelow, rounded } from "./peers/figures.ts";
 
 const stepMs = 15_000;
@@ -35,14 +36,13 @@ async function openStore(dir: string, now: { ms: number }) {
 
 async function fill(dir: string, size: number, now: { ms: number }) {
   const { journal, store } = await openStore(dir, now);
-  const random = seeded(1);
-  const count = Math.ceil(size / seriesPerTarget);
-  const targets = Array.from({ length: count }, (_, i) => openTarget(store, i));
+  const mesh = new MeshLoad({ series: size });
+  const targets = mesh.targets.map((target) => openTarget(store, target));
   const checkpoints: number[] = [];
   for (let step = 0; step < steps; step++) {
     now.ms += stepMs;
     for (const [i, target] of targets.entries()) {
-      tick(target, random);
+      target.moveTo(step);
       store.appendPage(target.group, now.ms + i, target.refs, target.values, target.refs.length);
       if (i % 64 === 63) await store.durable();
     }
@@ -56,7 +56,7 @@ async function fill(dir: string, size: number, now: { ms: number }) {
   await store.durable();
   await store.close();
   await journal.close();
-  return { series: count * seriesPerTarget, checkpointMs: checkpoints.at(-1) ?? Number.NaN };
+  return { series: mesh.seriesCount, checkpointMs: checkpoints.at(-1) ?? Number.NaN };
 }
 
 export async function run({ size = 100_000 }: { size: number | undefined }) {
