@@ -55,11 +55,16 @@ export class ChunkAllocator {
   }
 }
 
-/** Columns an open window may have room for: 4, 6, 8, 12, 16, 24 … `familyColumnsMax`. */
+/** Columns an open window may have room for: 4, 5, 6, 7, 8, 10, 12, 14, 16 …, and from 64 on in steps of an eighth. */
 const strides: readonly number[] = (() => {
   const out: number[] = [];
-  for (let n = 4; n <= familyColumnsMax; n *= 2) out.push(n, n * 1.5);
-  return out.filter((n) => n <= familyColumnsMax);
+  for (
+    let n = 4;
+    n < familyColumnsMax;
+    n += Math.max(1, 2 ** Math.floor(Math.log2(n)) / (n < 64 ? 4 : 8))
+  )
+    out.push(n);
+  return [...out, familyColumnsMax];
 })();
 
 /** Units of eight bytes: the times, then the rows. */
