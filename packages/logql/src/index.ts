@@ -1,1 +1,1 @@
-export { createLogEngine } from "./engine.ts";
+export { createLogEngine } from "./engine/engine.ts";

@@ -73,7 +73,7 @@ export interface LogCountRequest extends LogFilter {
 
 export interface LogCountSeries {
   readonly labels: LabelMap;
-  /** Ascending; buckets without lines are left out. */
+  /** Ascending; buckets without lines are left out. One of empty lines has 0 bytes. */
   readonly buckets: Uint32Array;
   readonly counts: Float64Array;
 }

@@ -1,47 +1,59 @@
 /**
- * Reads every line of a range of time in batches, for what a store cannot count itself. The range is read slice by slice, so
- * that each batch touches only its own part of the store; slices grow and shrink with how many lines they hold.
+ * Reads lines page by page, either way. After the first page the range is read slice by slice, so that each page touches
+ * only its own part of the store; slices grow and shrink with how many lines they hold. The last moment of a full page may
+ * be incomplete, and is read again from its beginning with the next: no line is lost or given twice.
  */
 import { LimitError, type LogFilter, type LogReader, type LogRecord } from "@skopos/model";
 
-const batchLines = 20_000;
-/** Lines of one nanosecond that a batch may have to hold. */
+const pageLines = 20_000;
+/** Lines of one nanosecond that a page may have to hold. */
 const momentLinesMax = 100_000;
 const slicesAtFirst = 8n;
 
-export interface LineRange {
+export interface PageRequest {
   readonly filter: LogFilter;
   /** startNs ≤ t < endNs. */
   readonly startNs: bigint;
   readonly endNs: bigint;
-  readonly linesMax: number;
+  readonly direction: "backward" | "forward";
+  /** How many lines the first page has, which is taken from the whole range; absent: slices from the beginning. */
+  readonly firstPageLines?: number;
   readonly signal?: AbortSignal;
 }
 
-/** Batches in ascending order of time. Throws `LimitError` when there are more than `linesMax` lines. */
-export async function* lineBatches(
+export async function* linePages(
   reader: LogReader,
-  { filter, startNs, endNs, linesMax, signal }: LineRange,
+  { filter, startNs, endNs, direction, firstPageLines, signal }: PageRequest,
 ): AsyncGenerator<readonly LogRecord[]> {
-  let read = 0;
+  const isForward = direction === "forward";
   let from = startNs;
-  let width = (endNs - startNs) / slicesAtFirst + 1n;
-  let limit = batchLines;
-  while (from < endNs) {
-    const to = from + width < endNs ? from + width : endNs;
-    const records = await reader.select({
+  let to = endNs;
+  let width = firstPageLines ? to - from : (to - from) / slicesAtFirst + 1n;
+  let limit = Math.min(firstPageLines ?? pageLines, momentLinesMax);
+  while (from < to) {
+    const isLast = to - from <= width;
+    const sliceFrom = isForward || isLast ? from : to - width;
+    const sliceTo = isForward && !isLast ? from + width : to;
+    const found = await reader.select({
       ...filter,
-      startNs: from,
-      endNs: to,
+      startNs: sliceFrom,
+      endNs: sliceTo,
       limit,
-      direction: "forward",
+      direction,
       ...(signal ? { signal } : {}),
     });
-    const isFull = records.length >= limit;
-    // The last moment of a full batch may be incomplete: it is read again from its beginning.
-    const border = isFull ? (records.at(-1)?.timeNs ?? to) : to;
-    const whole = isFull ? records.filter(({ timeNs }) => timeNs < border) : records;
-    if (isFull && whole.length === 0) {
+    const isFull = found.length >= limit;
+    const border = found.at(-1)?.timeNs;
+    if (!isFull || border === undefined) {
+      if (found.length > 0) yield found;
+      if (isForward) from = sliceTo;
+      else to = sliceFrom;
+      if (found.length < pageLines / 4) width *= 2n;
+      limit = pageLines;
+      continue;
+    }
+    const whole = found.filter(({ timeNs }) => timeNs !== border);
+    if (whole.length === 0) {
       if (limit >= momentLinesMax)
         throw new LimitError(
           `more than ${momentLinesMax} lines have the same time: add a line filter or a matcher`,
@@ -49,16 +61,33 @@ export async function* lineBatches(
       limit = Math.min(limit * 4, momentLinesMax);
       continue;
     }
-    read += whole.length;
+    yield whole;
+    // The next page needs about as much time for each line as this one did.
+    const spent = isForward ? border - from : to - border;
+    width = (spent * BigInt(pageLines)) / BigInt(whole.length) + 1n;
+    if (isForward) from = border;
+    else to = border + 1n;
+    limit = pageLines;
+  }
+}
+
+export interface LineRange extends Omit<PageRequest, "direction" | "firstPageLines"> {
+  readonly linesMax: number;
+}
+
+/** Every line, in ascending order of time. Throws `LimitError` when there are more than `linesMax` lines. */
+export async function* lineBatches(
+  reader: LogReader,
+  { linesMax, ...range }: LineRange,
+): AsyncGenerator<readonly LogRecord[]> {
+  let read = 0;
+  for await (const page of linePages(reader, { ...range, direction: "forward" })) {
+    read += page.length;
     if (read > linesMax)
       throw new LimitError(
         `the query has to read more than ${linesMax} lines, since its stages cannot be counted in the store: ` +
           "narrow the range, add matchers or a line filter, or aggregate without parsing",
       );
-    if (whole.length > 0) yield whole;
-    from = border;
-    limit = batchLines;
-    if (isFull) width = width / 2n + 1n;
-    else if (records.length < batchLines / 4) width *= 2n;
+    yield page;
   }
 }

@@ -6,7 +6,7 @@ const depthMax = 64;
 const keysKnownMax = 10_000;
 
 /** Called with the path of an object's member; `value` is text without quotes and escapes, or raw JSON of a number or word. */
-type Visit = (path: readonly string[], value: string) => void;
+type Visit = (path: readonly string[], value: string, isText: boolean) => void;
 
 class JsonFault extends Error {}
 
@@ -97,7 +97,7 @@ class Scanner {
     if (code === 0x5b) return this.#array();
     if (code === 0x22) {
       const value = this.#string();
-      if (visited) this.#visit(this.#path, value);
+      if (visited) this.#visit(this.#path, value, true);
       return;
     }
     const start = this.#at;
@@ -105,7 +105,7 @@ class Scanner {
     const found = word.exec(this.#text);
     if (!found) this.#fail("not a value");
     this.#at = word.lastIndex;
-    if (visited && found[0] !== "null") this.#visit(this.#path, found[0]);
+    if (visited && found[0] !== "null") this.#visit(this.#path, found[0], false);
   }
 
   #array(): void {

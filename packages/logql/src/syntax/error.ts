@@ -1,12 +1,13 @@
 import { SkoposError } from "@skopos/model";
 
-/** A query that cannot be understood, or not yet be answered. Code "bad-query". Columns start at 1. */
+/** A query that cannot be understood. Code "bad-query". Lines and columns start at 1. */
 export class LogqlError extends SkoposError {
-  readonly line = 1;
+  readonly line: number;
   readonly column: number;
 
-  constructor(message: string, column: number) {
-    super("bad-query", `${message} (column ${column})`);
+  constructor(message: string, line: number, column: number) {
+    super("bad-query", `parse error at line ${line}, col ${column}: ${message}`);
+    this.line = line;
     this.column = column;
   }
 }

@@ -1,4 +1,5 @@
 export type {
+  Grouping,
   LabelFilter,
   LogqlExpr,
   LogSelector,
@@ -8,4 +9,6 @@ export type {
   VectorAggregation,
 } from "./ast.ts";
 export { LogqlError } from "./error.ts";
+export { format } from "./format.ts";
+export { functionNames, stageNames } from "./functions.ts";
 export { parse, parseSelector } from "./parse.ts";

@@ -1,32 +1,38 @@
-/** Splits LogQL text into tokens. Strings are double-quoted with escapes or raw in backticks. */
+/** Splits LogQL text into tokens. Strings are double-quoted with Go's escapes, or raw in backticks; `#` begins a comment. */
 import { LogqlError } from "./error.ts";
 
 export interface Token {
-  readonly type: "symbol" | "string" | "number" | "duration" | "word" | "end";
+  readonly type: "symbol" | "string" | "number" | "duration" | "bytes" | "flag" | "word" | "end";
   readonly text: string;
-  /** From 1. */
-  readonly column: number;
+  /** Its place in the query, from 0. */
+  readonly at: number;
 }
 
 const patterns: readonly [Token["type"] | "space", RegExp][] = [
   ["space", /[ \t\r\n]+|#[^\n]*/y],
   ["string", /"(?:[^"\\\n]|\\.)*"|`[^`]*`/y],
-  ["duration", /(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d|w))+(?![a-zA-Z0-9_])/y],
-  ["number", /-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/y],
-  ["symbol", /\|=|\|~|!=|!~|=~|==|>=|<=|[|={}[\](),<>]/y],
+  ["flag", /--(?:strict|keep-empty)\b/y],
+  ["duration", /(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h|d|w|y))+(?![a-zA-Z0-9_.])/y],
+  ["bytes", /\d+(?:\.\d*)?(?:[kKmMgGtTpPeE][iI]?)?[bB](?![a-zA-Z0-9_])/y],
+  [
+    "number",
+    /0[xX][0-9a-fA-F_]*(?:\.[0-9a-fA-F_]*)?(?:[pP][-+]?\d+)?|0[bB][01_]+|0[oO][0-7_]+|(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?/y,
+  ],
+  ["symbol", /\|=|\|~|\|>|!=|!~|!>|=~|==|>=|<=|[|={}[\](),<>+\-*/%^]/y],
   ["word", /[a-zA-Z_][a-zA-Z0-9_]*/y],
 ];
 
+/** Throws `LogqlError`. */
 export function tokenize(text: string): Token[] {
   const tokens: Token[] = [];
   let at = 0;
   while (at < text.length) {
     const token = tokenAt(text, at);
-    if (!token) throw new LogqlError(`unexpected ${JSON.stringify(text[at])}`, at + 1);
-    if (token.type !== "space") tokens.push({ type: token.type, text: token.text, column: at + 1 });
+    if (!token) throw errorAt(text, at, whatIsWrong(text, at));
+    if (token.type !== "space") tokens.push({ type: token.type, text: token.text, at });
     at += token.text.length;
   }
-  tokens.push({ type: "end", text: "", column: text.length + 1 });
+  tokens.push({ type: "end", text: "", at: text.length });
   return tokens;
 }
 
@@ -42,12 +48,67 @@ function tokenAt(
   return undefined;
 }
 
-/** The text a string token stands for. Throws `LogqlError`. */
-export function unquote(token: Token): string {
-  if (token.text.startsWith("`")) return token.text.slice(1, -1);
-  try {
-    return JSON.parse(token.text.replaceAll(/\\([^"\\/bfnrtu])/g, "\\\\$1")) as string;
-  } catch (cause) {
-    throw new LogqlError(`bad escape in ${token.text}: ${String(cause)}`, token.column);
+function whatIsWrong(text: string, at: number): string {
+  const char = text[at] ?? "";
+  if (char === '"' || char === "`") return "literal not terminated";
+  return `syntax error: unexpected ${JSON.stringify(char)}`;
+}
+
+export function errorAt(text: string, at: number, message: string): LogqlError {
+  const before = text.slice(0, at);
+  const line = before.split("\n").length;
+  return new LogqlError(message, line, at - before.lastIndexOf("\n"));
+}
+
+const escape =
+  /\\(?:x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([abfnrtv\\"'])|)/y;
+const letters: Readonly<Record<string, string>> = {
+  a: "\u0007",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  v: "\v",
+};
+
+/** The text a quoted literal of Go stands for; undefined when an escape is not one of Go's. */
+export function unquoteGo(literal: string): string | undefined {
+  if (literal.startsWith("`")) return literal.slice(1, -1);
+  const body = literal.slice(1, -1);
+  if (!body.includes("\\")) return body;
+  let text = "";
+  let bytes: number[] = [];
+  const flush = () => {
+    if (bytes.length > 0) text += new TextDecoder().decode(Uint8Array.from(bytes));
+    bytes = [];
+  };
+  for (let at = 0; at < body.length;) {
+    if (body[at] !== "\\") {
+      flush();
+      text += body[at];
+      at++;
+      continue;
+    }
+    escape.lastIndex = at;
+    const match = escape.exec(body);
+    const [whole = "\\", hex, octal, unit, point, letter] = match ?? [];
+    if (whole.length < 2) return undefined;
+    at += whole.length;
+    if (hex !== undefined || octal !== undefined) {
+      bytes.push(
+        hex === undefined ? Number.parseInt(octal ?? "0", 8) & 255 : Number.parseInt(hex, 16),
+      );
+      continue;
+    }
+    flush();
+    if (letter !== undefined) text += letters[letter] ?? letter;
+    else {
+      const code = Number.parseInt(unit ?? point ?? "0", 16);
+      if (code > 0x10ffff) return undefined;
+      text += String.fromCodePoint(code);
+    }
   }
+  flush();
+  return text;
 }

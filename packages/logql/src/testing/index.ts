@@ -1,2 +1,3 @@
-/** For tests: a reader over lines in memory. */
+/** For tests: upstream's script format and a reader over lines in memory. */
 export { MemoryLogReader } from "./memory-reader.ts";
+export { type EvalOutcome, runScript } from "./run-script.ts";
