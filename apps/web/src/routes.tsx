@@ -58,6 +58,11 @@ const pages = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: "/traces/compare",
+    component: lazyRouteComponent(() => import("./pages/traces/Compare.tsx"), "Compare"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: "/traces/$id",
     component: lazyRouteComponent(() => import("./pages/traces/TracePage.tsx"), "TracePage"),
   }),

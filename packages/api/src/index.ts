@@ -71,4 +71,4 @@ export type {
   Trace,
   TraceSummaryJson,
 } from "./telemetry.ts";
-export type { Joins, TraceComparisonJson, TraceOutline } from "./traces.ts";
+export type { Joins, TraceComparisonJson, TraceExplanation, TraceOutline } from "./traces.ts";

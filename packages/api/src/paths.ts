@@ -34,6 +34,8 @@ export const webPaths = {
     withQuery("/mesh", query, range),
   service,
   traces: (query?: string, range?: PathRange) => withQuery("/traces", { q: query }, range),
+  traceComparison: (query: string, range?: PathRange) =>
+    withQuery("/traces/compare", { q: query }, range),
   trace: (traceId: string, spanId?: string) =>
     withQuery(`/traces/${encodeURIComponent(traceId)}`, { span: spanId }),
   logs: (query?: string, range?: PathRange) => withQuery("/logs", { q: query }, range),

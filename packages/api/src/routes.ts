@@ -21,6 +21,7 @@ import {
 import {
   joins,
   traceComparison,
+  traceExplanation,
   traceGraph,
   traceOutline,
   tracePeers,
@@ -115,6 +116,7 @@ export const routes = {
   trace: get("/traces/:id", none, trace),
   traceOutline: get("/traces/:id/outline", none, traceOutline),
   traceSpan: get("/traces/:id/spans/:spanId", none, traceSpan),
+  traceExplanation: get("/traces/:id/explanation", none, traceExplanation),
   tracePeers: get("/traces/:id/peers", none, tracePeers),
   /** `query` selects the traces, `baseline` (the rest of the same range when absent) those to compare them with. */
   traceComparison: get(

@@ -84,6 +84,23 @@ export const tracePeers = z.object({
   warnings: z.array(z.string()),
 });
 
+/** What a trace says, in sentences; most telling first. */
+export const traceExplanation = z.object({
+  statements: z.array(
+    z.object({
+      kind: z.enum(["error", "slow", "change", "retry", "calls"]),
+      text: z.string(),
+      /** Row of the outline that shows it. */
+      row: z.number().nullable(),
+      entity: entityRef.nullable(),
+      /** Page that shows more of it. */
+      path: z.string().nullable(),
+    }),
+  ),
+  warnings: z.array(z.string()),
+});
+export type TraceExplanation = z.infer<typeof traceExplanation>;
+
 export const traceComparison = z.object({
   selected: z.number(),
   rest: z.number(),

@@ -62,6 +62,7 @@ export {
   type VectorSample,
   writeNaN,
 } from "./metric.ts";
+export { flagMeaning } from "./response-flags.ts";
 export { type AnchoredPattern, compileAnchored, compileRegex } from "./regex.ts";
 export type {
   AppendOutcome,

@@ -165,6 +165,10 @@ export function createHandlers(parts: SkoposParts): ApiHandlers {
     traceOutline: ({ params, signal }) => insight.outline(traceIdOf(params), signal),
     traceSpan: ({ params, signal }) =>
       insight.span(traceIdOf(params), params["spanId"] ?? "", signal),
+    traceExplanation: ({ params, signal }) => {
+      const others = (trace: string) => joinsOf(parts, { trace }, nowMs(), signal);
+      return insight.explanation(traceIdOf(params), others, signal);
+    },
     tracePeers: ({ params, signal }) => insight.peers(traceIdOf(params), signal),
     traceComparison: ({ query, signal }) =>
       insight.comparison(query.query, query.baseline, rangeOf(parts, query), signal),

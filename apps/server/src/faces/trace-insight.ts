@@ -1,5 +1,5 @@
 /** What is understood of traces, over the trace engine: outline, comparison, the graph of spans, and RED without a sidecar. */
-import type { EntityRef, ReplyOf, TraceOutline } from "@skopos/api";
+import type { EntityRef, Joins, ReplyOf, TraceOutline } from "@skopos/api";
 import { type LabelMap, SkoposError, type Span, type TraceEngine } from "@skopos/model";
 import { type Topology } from "@skopos/mesh";
 import {
@@ -11,6 +11,7 @@ import {
   serviceGraph,
 } from "@skopos/traces";
 import { serviceIdOf } from "../views/span-entity.ts";
+import { explainTrace } from "../views/trace-explanation.ts";
 import { toTraceOutline } from "../views/trace-outline.ts";
 import { toSpanJson } from "../views/trace-view.ts";
 
@@ -62,6 +63,19 @@ export class TraceInsight {
       span: toSpanJson(span, forest.originNs, own / 1e6, critical),
       links: span.links.map(({ traceId, spanId: linked }) => ({ traceId, spanId: linked })),
     };
+  }
+
+  /** `joinsOf` finds what else belongs to the trace. */
+  async explanation(
+    id: string,
+    joinsOf: (id: string) => Promise<Joins>,
+    signal: AbortSignal,
+  ): Promise<ReplyOf<"traceExplanation">> {
+    const spans = await this.spans(id, signal);
+    const outline = toTraceOutline(id, spans, spansMax);
+    const [peers, joins] = await Promise.all([this.#peersOf(outline, signal), joinsOf(id)]);
+    const facts = { outline, spans: buildForest(spans).spans, peers: peers.operations, joins };
+    return { statements: explainTrace(facts), warnings: [...peers.warnings, ...joins.warnings] };
   }
 
   /** Every span of a trace. Throws "not-found". */
@@ -139,7 +153,10 @@ export class TraceInsight {
 
   /** How the slowest span of each operation stands among all of its kind in the hour before. */
   async peers(id: string, signal: AbortSignal): Promise<ReplyOf<"tracePeers">> {
-    const outline = await this.outline(id, signal);
+    return this.#peersOf(await this.outline(id, signal), signal);
+  }
+
+  async #peersOf(outline: TraceOutline, signal: AbortSignal): Promise<ReplyOf<"tracePeers">> {
     const slowest = slowestOfOperations(outline);
     const services = [...new Set(slowest.map(({ service }) => service))];
     const endMs = Number(BigInt(outline.startNs) / 1_000_000n) + Math.ceil(outline.durationMs) + 1;

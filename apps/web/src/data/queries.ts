@@ -72,7 +72,7 @@ export function incidentQuery(id: string) {
   });
 }
 
-export function tracesQuery(time: TimeRange, query: string, limit = 100) {
+export function tracesQuery(time: TimeRange, query: string, limit = 300) {
   return queryOptions({
     queryKey: ["traces", rangeKey(time), query, limit],
     queryFn: ({ signal }) =>
@@ -84,10 +84,56 @@ export function tracesQuery(time: TimeRange, query: string, limit = 100) {
   });
 }
 
-export function traceQuery(id: string) {
+export function traceOutlineQuery(id: string) {
   return queryOptions({
-    queryKey: ["trace", id],
-    queryFn: ({ signal }) => client.call("trace", { params: { id }, signal }),
+    queryKey: ["trace", id, "outline"],
+    queryFn: ({ signal }) => client.call("traceOutline", { params: { id }, signal }),
+    staleTime: 60_000,
+  });
+}
+
+/** `row` tells spans apart that share an id. */
+export function traceSpanQuery(id: string, spanId: string, row: number) {
+  return queryOptions({
+    queryKey: ["trace", id, "span", spanId, row],
+    queryFn: ({ signal }) =>
+      client.call("traceSpan", { params: { id, spanId: `${spanId}:${row}` }, signal }),
+    staleTime: 60_000,
+  });
+}
+
+export function traceExplanationQuery(id: string) {
+  return queryOptions({
+    queryKey: ["trace", id, "explanation"],
+    queryFn: ({ signal }) => client.call("traceExplanation", { params: { id }, signal }),
+    staleTime: 60_000,
+  });
+}
+
+export function tracePeersQuery(id: string) {
+  return queryOptions({
+    queryKey: ["trace", id, "peers"],
+    queryFn: ({ signal }) => client.call("tracePeers", { params: { id }, signal }),
+    staleTime: 300_000,
+  });
+}
+
+export function joinsQuery(trace: string, span: string) {
+  return queryOptions({
+    queryKey: ["trace", trace, "joins", span],
+    queryFn: ({ signal }) => client.call("joins", { query: { trace, span }, signal }),
+    staleTime: 60_000,
+  });
+}
+
+export function traceComparisonQuery(time: TimeRange, query: string, baseline: string) {
+  return queryOptions({
+    queryKey: ["trace-comparison", rangeKey(time), query, baseline],
+    queryFn: ({ signal }) =>
+      client.call("traceComparison", {
+        query: { ...wholeRange(time), query, ...(baseline === "" ? {} : { baseline }) },
+        signal,
+      }),
     staleTime: 60_000,
   });
 }

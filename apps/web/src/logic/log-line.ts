@@ -1,5 +1,5 @@
 /** A log line in short. Envoy's JSON access log reads as a request; other JSON by its message; text as it is. */
-import { flagMeaning } from "./flags.ts";
+import { flagMeaning } from "@skopos/model";
 import { shortHost } from "./names.ts";
 import { formatMs } from "./numbers.ts";
 

@@ -1,8 +1,8 @@
 /** Makes evidence records: each opens the page that shows the same thing in full. */
 import { type Evidence, webPaths } from "@skopos/api";
 import { entityOf, type KubeObject, quoted, yamlOf } from "@skopos/mesh";
+import { flagMeaning } from "@skopos/model";
 import type { ChangeRecord } from "@skopos/mesh";
-import { flagMeanings } from "./flag-meanings.ts";
 import type { Scene, Signal, Support } from "./scene.ts";
 import type { EdgeSignals } from "./signals.ts";
 import { between, quantile, shiftOf } from "./statistics.ts";
@@ -75,7 +75,7 @@ export function flagsEvidence(
     const during = between(series, scene.windows.incident.startMs, scene.windows.incident.endMs);
     const now = shift?.now ?? during.reduce((a, b) => a + b, 0) / Math.max(1, during.length);
     return now > 0
-      ? [{ flag, meaning: flagMeanings[flag] ?? flag, now, before: shift?.before ?? null }]
+      ? [{ flag, meaning: flagMeaning(flag), now, before: shift?.before ?? null }]
       : [];
   });
   const query = edgeQuery(edge, "flags", scene.signals.window);

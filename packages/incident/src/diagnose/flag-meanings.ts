@@ -1,36 +1,5 @@
-/** Envoy's response flags in words, and the mechanism each names. Source: Envoy's access log documentation. */
+/** The mechanism that each of Envoy's response flags names, and why requests fail by it. */
 import type { Mechanism } from "@skopos/model";
-
-export const flagMeanings: Readonly<Record<string, string>> = {
-  UH: "no healthy host",
-  UF: "the connection failed",
-  UO: "the connection pool limit was reached",
-  NR: "no route for the request",
-  URX: "retries or connection attempts used up",
-  NC: "no such cluster",
-  DT: "the request took too long",
-  DC: "the caller went away",
-  LH: "the local service fails its health check",
-  UT: "no answer within the timeout",
-  LR: "reset by the local proxy",
-  UR: "reset by the destination",
-  UC: "the destination closed the connection",
-  DI: "delay injected",
-  FI: "fault injected",
-  RL: "rate limited",
-  UAEX: "denied by the external authorizer",
-  RLSE: "the rate limit service failed",
-  IH: "refused for a bad header",
-  SI: "idle for too long",
-  DPE: "protocol error of the caller",
-  UPE: "protocol error of the destination",
-  UMSDR: "the longest stream duration was reached",
-  OM: "shed by the overload manager",
-  DF: "the name did not resolve",
-  DO: "dropped by load reporting",
-  DR: "reset by the caller",
-  UDO: "dropped unconditionally",
-};
 
 export const flagMechanisms: Readonly<Record<string, Mechanism>> = {
   UO: "connection-pool-overflow",

@@ -6,7 +6,7 @@ import type { ReactNode } from "react";
 import { changesQuery } from "../../data/queries.ts";
 import { useScope } from "../../frame/address.ts";
 import { isPlaintext, trafficLabel } from "../../logic/graph-look.ts";
-import { flagMeaning } from "../../logic/flags.ts";
+import { flagMeaning } from "@skopos/model";
 import { formatRate, formatRatio } from "../../logic/numbers.ts";
 import { serviceQueries } from "../../logic/service-queries.ts";
 import { EntityLink, nodeRef } from "../../parts/EntityLink.tsx";

@@ -1,10 +1,19 @@
 import "../../styles/lists.css";
+import "../../styles/trace.css";
+import { type ReplyOf, webPaths } from "@skopos/api";
 import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { tracesQuery, traceServicesQuery } from "../../data/queries.ts";
 import { useAddress, useScope } from "../../frame/address.ts";
 import { useTitle } from "../../frame/use-title.ts";
-import { plural } from "../../logic/numbers.ts";
+import { formatMs, plural } from "../../logic/numbers.ts";
+import {
+  bandQuery,
+  isSelected,
+  readSelection,
+  type Selection,
+  writeSelection,
+} from "../../logic/scatter.ts";
 import {
   emptyTraceForm,
   readDuration,
@@ -13,7 +22,9 @@ import {
   writeTraceForm,
 } from "../../logic/trace-form.ts";
 import { Busy } from "../../parts/Busy.tsx";
+import { Go } from "../../parts/Go.tsx";
 import { Loaded, Skeleton } from "../../parts/States.tsx";
+import { ScatterPlot } from "./ScatterPlot.tsx";
 import { TraceRows } from "./TraceRows.tsx";
 
 function SimpleForm({
@@ -100,6 +111,40 @@ function Query({ query, run }: { readonly query: string; readonly run: (q: strin
   );
 }
 
+function Found({
+  found,
+  where,
+}: {
+  readonly found: ReplyOf<"traces">;
+  readonly where: string;
+}): ReactNode {
+  const { search, patch } = useAddress();
+  const selection = readSelection(search.get("sel"));
+  const traces = found.traces.filter((trace) => isSelected(trace, selection));
+  const select = (next: Selection | null) =>
+    patch({ sel: next ? writeSelection(next) : null }, "replace");
+  return (
+    <>
+      {found.traces.length > 1 && (
+        <ScatterPlot traces={found.traces} selection={selection} select={select} />
+      )}
+      {selection && (
+        <p className="row tight" role="status">
+          <span>
+            {traces.length} of {plural(found.traces.length, "trace")} selected:{" "}
+            {formatMs(selection.minMs)} to {formatMs(selection.maxMs)}
+          </span>
+          <Go to={webPaths.traceComparison(bandQuery(selection))}>Compare with the rest</Go>
+          <button type="button" className="button small" onClick={() => select(null)}>
+            Show all
+          </button>
+        </p>
+      )}
+      <TraceRows found={{ ...found, traces }} where={where} />
+    </>
+  );
+}
+
 export function Traces(): ReactNode {
   const { time } = useScope();
   const { search, patch } = useAddress();
@@ -115,6 +160,7 @@ export function Traces(): ReactNode {
     <div className="page">
       <div className="page-head">
         <h1>Traces</h1>
+        <Go to="/traces/compare">Compare</Go>
         <span className="quiet" role="status">
           {asked.data &&
             `${plural(asked.data.traces.length, "trace")}, newest first${asked.isFetching ? ", searching…" : ""}`}
@@ -140,7 +186,7 @@ export function Traces(): ReactNode {
       </div>
       <Busy fetching={asked.isFetching} queryKey={tracesQuery(time, query).queryKey} />
       <Loaded asked={asked} skeleton={<Skeleton rows={8} height={38} label="Searching traces" />}>
-        {(found) => <TraceRows found={found} where={form?.service ?? ""} />}
+        {(found) => <Found found={found} where={form?.service ?? ""} />}
       </Loaded>
     </div>
   );

@@ -1,5 +1,5 @@
-import type { SpanJson, Trace } from "@skopos/api";
 import { useMediaQuery } from "@mantine/hooks";
+import type { TraceOutline } from "@skopos/api";
 import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type CSSProperties, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
@@ -8,58 +8,71 @@ import { formatMs, plural } from "../../logic/numbers.ts";
 import {
   barOf,
   depthMax,
+  foldableRows,
+  retryRows,
+  rowsAbove,
   rulerTicks,
-  waterfallRows,
-  type WaterfallRow,
-} from "../../logic/waterfall.ts";
+  visibleRows,
+} from "../../logic/trace-rows.ts";
 
 interface WaterfallProps {
-  readonly trace: Trace;
-  readonly color: (service: string) => string;
-  readonly names: ReadonlyMap<string, string>;
-  readonly selected: string | null;
-  readonly select: (spanId: string | null) => void;
+  readonly trace: TraceOutline;
+  readonly color: (service: number) => string;
+  readonly names: readonly string[];
+  /** −1 for none. */
+  readonly selected: number;
+  readonly select: (row: number | null) => void;
 }
 
-function spanSays(span: SpanJson, row: WaterfallRow, origin: boolean): string {
+interface Marks {
+  readonly retries: ReadonlySet<number>;
+  readonly critical: ReadonlySet<number>;
+}
+
+function rowSays(trace: TraceOutline, row: number, { retries, critical }: Marks): string {
   return [
-    `${span.service} ${span.name}`,
-    formatMs(span.durationMs),
-    `itself ${formatMs(span.exclusiveMs)}`,
-    span.status === "error" ? "failed" : "",
-    origin ? "the error began here" : "",
-    row.retry ? "retry" : "",
-    span.critical ? "on the critical path" : "",
+    `${trace.services[trace.service[row] ?? 0]?.name} ${trace.names[trace.name[row] ?? 0]}`,
+    formatMs(trace.durationsMs[row] ?? 0),
+    `itself ${formatMs(trace.exclusiveMs[row] ?? 0)}`,
+    trace.status[row] === "error" ? "failed" : "",
+    trace.errorOrigin === row ? "the error began here" : "",
+    retries.has(row) ? "retry" : "",
+    critical.has(row) ? "on the critical path" : "",
   ]
     .filter((part) => part !== "")
     .join(", ");
 }
 
 function SpanRow({
+  trace,
   row,
-  traceMs,
+  marks,
   name,
   color,
-  origin,
+  collapsed,
   selected,
   top,
   select,
   fold,
 }: {
-  readonly row: WaterfallRow;
-  readonly traceMs: number;
+  readonly trace: TraceOutline;
+  readonly row: number;
+  readonly marks: Marks;
   /** The service in short. */
   readonly name: string;
   readonly color: string;
-  readonly origin: boolean;
+  readonly collapsed: boolean;
   readonly selected: boolean;
   readonly top: number;
   readonly select: () => void;
   readonly fold: () => void;
 }): ReactNode {
-  const { span, depth, below, collapsed } = row;
-  const bar = barOf(span, traceMs);
-  const failed = span.status === "error";
+  const depth = trace.depth[row] ?? 0;
+  const below = trace.below[row] ?? 0;
+  const durationMs = trace.durationsMs[row] ?? 0;
+  const bar = barOf(trace.offsetMs[row] ?? 0, durationMs, trace.durationMs);
+  const failed = trace.status[row] === "error";
+  const origin = trace.errorOrigin === row;
   const indent: CSSProperties = { paddingLeft: 6 + Math.min(depth, depthMax) * 12 };
   return (
     <div
@@ -68,11 +81,11 @@ function SpanRow({
       role="row"
       tabIndex={0}
       data-row=""
-      data-span-id={span.spanId}
+      data-span-id={trace.spanIds[row]}
       aria-selected={selected}
       aria-level={depth + 1}
       aria-expanded={below > 0 ? !collapsed : undefined}
-      aria-label={spanSays(span, row, origin)}
+      aria-label={rowSays(trace, row, marks)}
       onClick={select}
       onKeyDown={(event) => {
         if (event.key === "Enter") select();
@@ -105,7 +118,8 @@ function SpanRow({
         )}
         <span className="swatch" style={{ background: color }} />
         <span className="what">
-          <b>{name}</b> <span className="quiet">{shortHost(span.name)}</span>
+          <b>{name}</b>{" "}
+          <span className="quiet">{shortHost(trace.names[trace.name[row] ?? 0] ?? "")}</span>
           {collapsed && <span className="quiet"> · {plural(below, "span")}</span>}
         </span>
         {failed && (
@@ -113,11 +127,11 @@ function SpanRow({
             {origin ? "◆ began here" : "◆"}
           </span>
         )}
-        {row.retry && <span className="tag plain">retry</span>}
+        {marks.retries.has(row) && <span className="tag plain">retry</span>}
       </span>
       <span className="span-time" role="gridcell">
         <span
-          className={span.critical ? "bar-of critical" : "bar-of"}
+          className={marks.critical.has(row) ? "bar-of critical" : "bar-of"}
           style={{
             left: `${bar.left}%`,
             width: `${bar.width}%`,
@@ -125,7 +139,7 @@ function SpanRow({
           }}
         />
         <span className="took" style={{ left: `${Math.min(bar.left + bar.width, 100)}%` }}>
-          {formatMs(span.durationMs)}
+          {formatMs(durationMs)}
         </span>
       </span>
     </div>
@@ -133,46 +147,65 @@ function SpanRow({
 }
 
 export function Waterfall({ trace, color, names, selected, select }: WaterfallProps): ReactNode {
-  const [collapsed, setCollapsed] = useState<ReadonlySet<string>>(new Set());
-  const rows = useMemo(() => waterfallRows(trace.spans, collapsed), [trace, collapsed]);
+  const [collapsed, setCollapsed] = useState<ReadonlySet<number>>(new Set());
+  const [linked, setLinked] = useState(-1);
+  if (linked !== selected) {
+    // What is pointed at must be seen, whatever was folded.
+    setLinked(selected);
+    const above = rowsAbove(trace, selected).filter((row) => collapsed.has(row));
+    if (above.length > 0)
+      setCollapsed(new Set([...collapsed].filter((row) => !above.includes(row))));
+  }
+  const rows = useMemo(() => visibleRows(trace, collapsed), [trace, collapsed]);
+  const marks = useMemo(
+    () => ({
+      retries: retryRows(trace),
+      critical: new Set(trace.criticalPath.map(({ row }) => row)),
+    }),
+    [trace],
+  );
   const box = useRef<HTMLDivElement>(null);
   const phone = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
+  const rowHeight = phone ? 46 : 30;
   // Its answers are read in this component alone and never memoized.
   // oxlint-disable-next-line react/incompatible-library
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => box.current,
-    estimateSize: () => (phone ? 46 : 30),
+    estimateSize: () => rowHeight,
     overscan: 20,
-    getItemKey: (at) => rows[at]?.span.spanId ?? at,
+    getItemKey: (at) => rows[at] ?? at,
   });
-  const linked = useRef(selected);
   useEffect(() => {
-    // A link to a span opens at it, once.
-    const at = rows.findIndex(({ span }) => span.spanId === linked.current);
-    linked.current = null;
-    if (at > 0) virtual.scrollToIndex(at, { align: "center" });
-  }, [rows, virtual]);
-  const fold = (spanId: string) =>
+    const at = selected < 0 ? -1 : rows.indexOf(selected);
+    if (at > 0) virtual.scrollToIndex(at, { align: "auto" });
+    // Folding must not scroll back to the selection.
+    // oxlint-disable-next-line react/exhaustive-deps
+  }, [selected]);
+  const fold = (row: number) =>
     setCollapsed((was) => {
       const next = new Set(was);
-      if (!next.delete(spanId)) next.add(spanId);
+      if (!next.delete(row)) next.add(row);
       return next;
     });
-  const parents = trace.spans.filter(({ parentSpanId }) => parentSpanId !== "");
   return (
     <div className="stack tight">
       <div className="row tight">
         <button
           type="button"
           className="button small"
-          onClick={() => setCollapsed(new Set(parents.map(({ parentSpanId }) => parentSpanId)))}
+          onClick={() => setCollapsed(new Set(foldableRows(trace).filter((row) => row > 0)))}
         >
           Fold all
         </button>
         <button type="button" className="button small" onClick={() => setCollapsed(new Set())}>
           Unfold all
         </button>
+        {trace.errorOrigin !== null && trace.errorOrigin !== selected && (
+          <button type="button" className="button small" onClick={() => select(trace.errorOrigin)}>
+            Where the error began
+          </button>
+        )}
         <span className="small quiet">
           Underlined bars are the critical path: what decided how long it took.
         </span>
@@ -194,25 +227,26 @@ export function Waterfall({ trace, color, names, selected, select }: WaterfallPr
           role="treegrid"
           aria-label="Spans"
           aria-rowcount={rows.length}
-          style={{ height: `min(68vh, ${Math.max(3, rows.length) * (phone ? 46 : 30) + 8}px)` }}
+          style={{ height: `min(68vh, ${Math.max(3, rows.length) * rowHeight + 8}px)` }}
         >
           <div style={{ height: virtual.getTotalSize(), position: "relative" }} role="rowgroup">
             {virtual.getVirtualItems().map((item) => {
               const row = rows[item.index];
-              if (!row) return null;
-              const { spanId, service } = row.span;
+              if (row === undefined) return null;
+              const service = trace.service[row] ?? 0;
               return (
                 <SpanRow
                   key={item.key}
+                  trace={trace}
                   row={row}
-                  traceMs={trace.durationMs}
-                  name={names.get(service) ?? service}
+                  marks={marks}
+                  name={names[service] ?? ""}
                   color={color(service)}
-                  origin={trace.errorOrigin === spanId}
-                  selected={selected === spanId}
+                  collapsed={collapsed.has(row)}
+                  selected={selected === row}
                   top={item.start}
-                  select={() => select(selected === spanId ? null : spanId)}
-                  fold={() => fold(spanId)}
+                  select={() => select(selected === row ? null : row)}
+                  fold={() => fold(row)}
                 />
               );
             })}
