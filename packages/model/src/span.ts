@@ -42,6 +42,8 @@ export interface Span {
   readonly scopeAttributes?: Attributes;
   readonly events: readonly SpanEvent[];
   readonly links: readonly SpanLink[];
+  /** How many spans it stands for, where its trace was kept as a sample of its like; absent: itself. */
+  readonly weight?: number;
 }
 
 /** Where a field of a span is looked up. "any": the span's own attributes, then its resource's, then its scope's. */
@@ -148,7 +150,7 @@ export interface CandidateTrace {
   readonly newestNs: bigint;
 }
 
-/** Spans counted and measured by step and fields, where the store can do it without handing out the spans. */
+/** Spans counted, by their weight, and measured by step and fields, where the store can do it without handing them out. */
 export interface SpanAggregation extends TraceTimeRange {
   readonly where: SpanPredicate;
   /** A span belongs to the first `startMs + i × stepMs`, i ≥ 1, that is not before its start. */

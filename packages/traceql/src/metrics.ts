@@ -118,11 +118,8 @@ async function countHere(
     if (!span) return;
     const measured = value ? plainValue(value(span, tree, i)) : 0;
     if (typeof measured !== "number") return;
-    counter.addValue(
-      step,
-      by.map((get) => plainValue(get(span, tree, i))),
-      measured,
-    );
+    const groups = by.map((get) => plainValue(get(span, tree, i)));
+    counter.addValue(step, groups, measured, span.weight ?? 1);
   });
 }
 

@@ -22,11 +22,13 @@ export type SpanRow = [
   scopeVersion: string,
   events: string,
   links: string,
+  scopeAttributes: Record<string, string>,
+  weight: number,
 ];
 
 export const spanExpressions = `lower(hex(trace_id)), lower(hex(span_id)), lower(hex(parent_span_id)), service, name,
   kind, toString(start_ns), duration_ns, status, status_message, attributes, resource, scope_name, scope_version,
-  events, links`;
+  events, links, scope_attributes, weight`;
 
 export function spanOf(row: SpanRow): Span {
   return {
@@ -46,5 +48,7 @@ export function spanOf(row: SpanRow): Span {
     scopeVersion: row[13],
     events: eventsOf(row[14]),
     links: linksOf(row[15]),
+    ...(Object.keys(row[16]).length > 0 ? { scopeAttributes: attributesOf(row[16]) } : {}),
+    ...(row[17] === 1 ? {} : { weight: row[17] }),
   };
 }

@@ -2,9 +2,16 @@
  * Conditions on spans as SQL over the table `spans`. Every expression is 0 or 1, never NULL, so that it can be negated.
  * Attributes are texts of attribute-text.ts; events and links are JSON of trace-store.ts, their attributes the same texts.
  */
-import { type SpanCondition, type SpanField, type SpanPredicate, SkoposError } from "@skopos/model";
+import {
+  compileAnchored,
+  SkoposError,
+  type SpanCondition,
+  type SpanField,
+  type SpanPredicate,
+} from "@skopos/model";
 import { attributeText } from "./attribute-text.ts";
 import { type Bindings, regex } from "./sql.ts";
+import { attributeColumns, resourceColumns } from "./tables.ts";
 
 type Operator = Exclude<SpanCondition["op"], "exists" | "absent">;
 type Value = SpanCondition["value"];
@@ -58,20 +65,19 @@ function conditionSql(bindings: Bindings, { field, op, value }: SpanCondition): 
   if (op === "exists") return presentSql(bindings, field);
   // The operator is the one piece of a condition that is spliced.
   if (!operators.has(op)) throw bad(`no such operator: ${JSON.stringify(op)}`);
-  const present = presentSql(bindings, field);
   switch (field.scope) {
     case "intrinsic":
       return intrinsicSql(bindings, field.name, op, value);
     case "span":
-    case "resource": {
-      const text = `${columnOf(field.scope)}[${bindings.text(field.name)}]`;
-      return `(${present} AND ${codedSql(bindings, text, op, value)})`;
-    }
+    case "resource":
+    case "instrumentation":
+      return attributeSql(bindings, field.scope, field.name, op, value);
     case "any": {
-      const key = bindings.text(field.name);
-      const own = codedSql(bindings, `attributes[${key}]`, op, value);
-      const resource = codedSql(bindings, `resource[${key}]`, op, value);
-      return `(${present} AND if(mapContains(attributes, ${key}), ${own}, ${resource}))`;
+      const [own, resource, scope] = anyScopes.map((each) => {
+        const text = `${columnOf(each)}[${bindings.text(field.name)}]`;
+        return `mapContains(${columnOf(each)}, ${bindings.text(field.name)}), ${codedSql(bindings, text, op, value)}`;
+      });
+      return `multiIf(${own}, ${resource}, ${scope}, 0)`;
     }
     case "event":
     case "link": {
@@ -79,13 +85,63 @@ function conditionSql(bindings: Bindings, { field, op, value }: SpanCondition): 
       const test = codedSql(bindings, `JSONExtractString(e, 3, ${key})`, op, value);
       return existsSql(columnOf(field.scope), `JSONHas(e, 3, ${key}) AND ${test}`);
     }
-    case "instrumentation":
-      return never;
   }
 }
 
-function columnOf(scope: "span" | "resource" | "event" | "link"): string {
-  return { span: "attributes", resource: "resource", event: "events", link: "links" }[scope];
+type AttributeScope = "span" | "resource" | "instrumentation";
+/** Where a field without a scope is looked for, in this order. */
+const anyScopes: readonly AttributeScope[] = ["span", "resource", "instrumentation"];
+
+function columnOf(scope: AttributeScope | "event" | "link"): string {
+  return {
+    span: "attributes",
+    resource: "resource",
+    instrumentation: "scope_attributes",
+    event: "events",
+    link: "links",
+  }[scope];
+}
+
+/** Column of its own that the attribute's text has, "" where the span lacks it. */
+function narrowColumn(scope: AttributeScope, name: string): string | undefined {
+  if (scope === "span") return attributeColumns.get(name);
+  return scope === "resource" ? resourceColumns.get(name) : undefined;
+}
+
+function attributeSql(
+  bindings: Bindings,
+  scope: AttributeScope,
+  name: string,
+  op: Operator,
+  value: Value,
+): string {
+  const narrow = narrowColumn(scope, name);
+  if (narrow !== undefined && !holdsOnEmpty(op, value))
+    return codedSql(bindings, narrow, op, value);
+  const key = bindings.text(name);
+  const column = columnOf(scope);
+  return `(mapContains(${column}, ${key}) AND ${codedSql(bindings, `${column}[${key}]`, op, value)})`;
+}
+
+/** Whether the empty text, which also stands for absence in a narrow column, would match. */
+function holdsOnEmpty(op: Operator, value: Value): boolean {
+  if (typeof value !== "string") return false;
+  switch (op) {
+    case "=":
+    case ">=":
+      return value === "";
+    case "!=":
+    case "<":
+      return value !== "";
+    case ">":
+      return false;
+    case "<=":
+      return true;
+    case "=~":
+      return compileAnchored(value).test("");
+    case "!~":
+      return !compileAnchored(value).test("");
+  }
 }
 
 function existsSql(column: string, test: string): string {
@@ -100,16 +156,15 @@ function presentSql(bindings: Bindings, field: SpanField): string {
     }
     case "span":
     case "resource":
+    case "instrumentation":
       return `mapContains(${columnOf(field.scope)}, ${bindings.text(field.name)})`;
     case "any": {
       const key = bindings.text(field.name);
-      return `(mapContains(attributes, ${key}) OR mapContains(resource, ${key}))`;
+      return `(${anyScopes.map((each) => `mapContains(${columnOf(each)}, ${key})`).join(" OR ")})`;
     }
     case "event":
     case "link":
       return existsSql(columnOf(field.scope), `JSONHas(e, 3, ${bindings.text(field.name)})`);
-    case "instrumentation":
-      return never;
   }
 }
 
@@ -194,19 +249,20 @@ export function fieldSql(bindings: Bindings, field: SpanField): string {
     if (text === undefined) throw bad(`a span may have several: ${field.name}`);
     return `toNullable(${text === "service" ? "toString(service)" : text})`;
   }
-  const key = bindings.text(field.name);
-  if (field.scope === "span" || field.scope === "resource") {
-    const column = columnOf(field.scope);
-    return `if(mapContains(${column}, ${key}), ${column}[${key}], NULL)`;
-  }
-  if (field.scope !== "any") throw bad(`a span may have several: ${field.scope} ${field.name}`);
-  return `multiIf(mapContains(attributes, ${key}), attributes[${key}],
-    mapContains(resource, ${key}), resource[${key}], NULL)`;
+  const { scope, name } = field;
+  if (scope === "event" || scope === "link") throw bad(`a span may have several: ${scope} ${name}`);
+  const key = bindings.text(name);
+  if (scope !== "any")
+    return `if(mapContains(${columnOf(scope)}, ${key}), ${columnOf(scope)}[${key}], NULL)`;
+  const pairs = anyScopes.map((each) => {
+    const column = columnOf(each);
+    return `mapContains(${column}, ${key}), ${column}[${key}]`;
+  });
+  return `multiIf(${pairs.join(", ")}, NULL)`;
 }
 
 /** The field as an array of texts, one per value. */
 export function fieldTextsSql(bindings: Bindings, field: SpanField): string {
-  if (field.scope === "instrumentation") return "[]";
   if (field.scope === "event" || field.scope === "link") {
     const key = bindings.text(field.name);
     return `arrayMap(e -> JSONExtractString(e, 3, ${key}),

@@ -16,7 +16,6 @@ import {
   type SpanField,
   type SpanPredicate,
   type TagNamesRequest,
-  type TracePredicate,
   type TraceReader,
   type TraceSearch,
   type TraceSummary,
@@ -25,6 +24,17 @@ import {
 import { attributeOf } from "./attribute-text.ts";
 import { type SpanRow, spanExpressions, spanOf } from "./span-rows.ts";
 import { fieldSql, fieldTextsSql, numberFieldSql, predicateSql } from "./span-sql.ts";
+import {
+  anyLeafSql,
+  betweenSql,
+  havingSql,
+  idsSql,
+  matchingSql,
+  nsPerMs,
+  placeSql,
+  rangeSql,
+  type TracePlace,
+} from "./trace-sql.ts";
 import { allOf, Bindings, defaultQueryLimits, type QueryLimits, selectRows } from "./sql.ts";
 
 /** No trace is read further than this. */
@@ -35,10 +45,12 @@ const namesMax = 10_000;
 /** Spans sent twice are told apart among so many; beyond it they are counted, and a warning says so. */
 const distinctSpansMax = 2_000_000;
 const dayMs = 86_400_000;
-const nsPerMs = 1_000_000n;
+/** The newest part of a range that is searched first, and what it is not worth cutting smaller than. */
+const firstWindows = 32n;
+const windowMinNs = 10_000_000_000n;
 const once = "LIMIT 1 BY trace_id, span_id, kind, service";
 
-type MatchRow = [traceId: string, newestNs: string, count: number, matched: string[]];
+type MatchRow = [traceId: string, count: number, matched: string[]];
 type SummaryRow = [
   traceId: string,
   rootService: string,
@@ -71,12 +83,7 @@ class ClickHouseTraceReader implements TraceReader {
   async trace(traceId: string, signal?: AbortSignal, within?: TraceTimeRange): Promise<Span[]> {
     const id = fullTraceId(traceId);
     if (id === undefined) return [];
-    const bindings = new Bindings();
-    const conditions = [`trace_id = toFixedString(unhex(${bindings.text(id)}), 16)`];
-    if (within) conditions.push(reachSql(bindings, within));
-    const query = `SELECT ${spanExpressions} FROM spans WHERE ${allOf(conditions)}
-      ORDER BY start_ns, duration_ns DESC ${once} LIMIT ${traceSpansMax}`;
-    return (await this.#rows<SpanRow>(query, bindings, signal)).map(spanOf);
+    return this.#spansOf([id], traceSpansMax, within, signal);
   }
 
   async traces(
@@ -85,15 +92,10 @@ class ClickHouseTraceReader implements TraceReader {
   ): Promise<Span[][]> {
     const ids = traceIds.flatMap((id) => fullTraceId(id) ?? []);
     if (ids.length === 0) return [];
-    const bindings = new Bindings();
-    const conditions = [idsSql(bindings, ids)];
-    if (options.within) conditions.push(reachSql(bindings, options.within));
-    const query = `SELECT ${spanExpressions} FROM spans WHERE ${allOf(conditions)}
-      ORDER BY start_ns, duration_ns DESC ${once} LIMIT ${Math.trunc(options.spansMax) + 1}`;
-    const rows = await this.#rows<SpanRow>(query, bindings, options.signal);
-    if (rows.length > options.spansMax)
+    const spans = await this.#spansOf(ids, options.spansMax + 1, options.within, options.signal);
+    if (spans.length > options.spansMax)
       throw new LimitError(`${ids.length} traces have more than ${options.spansMax} spans`);
-    const byId = byTrace(rows);
+    const byId = byTrace(spans);
     return ids.flatMap((id) => {
       const spans = byId.get(id);
       return spans ? [spans] : [];
@@ -101,29 +103,33 @@ class ClickHouseTraceReader implements TraceReader {
   }
 
   async search(search: TraceSearch): Promise<FoundTrace[]> {
-    const bindings = new Bindings();
     const limit = Math.max(0, Math.min(Math.trunc(search.limit), searchTracesMax));
-    const where = allOf([rangeSql(bindings, search), predicateSql(bindings, search.where)]);
-    const query = `SELECT lower(hex(trace_id)), toString(max(start_ns) AS newest),
-        uniqExact(span_id, kind, service), arraySort(groupUniqArray(3)(lower(hex(span_id))))
-      FROM spans WHERE ${where}
-      GROUP BY trace_id ORDER BY newest DESC, trace_id LIMIT ${limit}`;
-    const matches = await this.#rows<MatchRow>(query, bindings, search.signal);
-    if (matches.length === 0) return [];
-    const [summaries, spans] = await Promise.all([
-      this.#summaries(matches, search.signal),
-      this.#matchingSpans(matches, search),
+    const newest = await this.#newest(search.where, search, limit, search.signal);
+    if (newest.length === 0) return [];
+    const ids = newest.map(({ traceId }) => traceId);
+    const place = await this.#placeOf(ids, extentOf(newest), search.signal);
+    if (!place) return [];
+    const [summaries, matches, spans] = await Promise.all([
+      this.#summaries(ids, place, search.signal),
+      this.#matches(ids, place, search),
+      this.#matchingSpans(ids, place, search),
     ]);
-    return matches.flatMap(([traceId, , matchedCount, matched]) => {
+    return ids.flatMap((traceId) => {
       const summary = summaries.get(traceId);
-      if (!summary) return [];
-      return [{ summary: { ...summary, matched }, matchedCount, spans: spans.get(traceId) ?? [] }];
+      const match = matches.get(traceId);
+      if (!summary || !match) return [];
+      const { count, matched } = match;
+      return [
+        { summary: { ...summary, matched }, matchedCount: count, spans: spans.get(traceId) ?? [] },
+      ];
     });
   }
 
   async candidates(search: CandidateSearch): Promise<CandidateTrace[]> {
-    const bindings = new Bindings();
     const limit = Math.max(0, Math.min(Math.trunc(search.limit), candidatesMax));
+    if (search.where.type === "has")
+      return this.#newest(search.where.where, search, limit, search.signal);
+    const bindings = new Bindings();
     const where = allOf([rangeSql(bindings, search), anyLeafSql(bindings, search.where)]);
     const query = `SELECT lower(hex(trace_id)), toString(max(start_ns) AS newest) FROM spans
       WHERE ${where} GROUP BY trace_id HAVING ${havingSql(bindings, search.where)}
@@ -153,7 +159,7 @@ class ClickHouseTraceReader implements TraceReader {
       resource: "mapKeys(resource)",
       event: "arrayFlatten(arrayMap(e -> JSONExtractKeys(e, 3), JSONExtractArrayRaw(events)))",
       link: "arrayFlatten(arrayMap(e -> JSONExtractKeys(e, 3), JSONExtractArrayRaw(links)))",
-      instrumentation: "CAST([], 'Array(String)')",
+      instrumentation: "mapKeys(scope_attributes)",
     }[request.scope];
     const query = `SELECT DISTINCT toString(arrayJoin(${keys})) AS key FROM spans
       WHERE ${rangeSql(bindings, request)} ORDER BY key LIMIT ${Math.min(request.limit, namesMax)}`;
@@ -185,6 +191,41 @@ class ClickHouseTraceReader implements TraceReader {
     return (await this.#rows<[string]>(query, bindings)).map(([name]) => name);
   }
 
+  /** Spans of traces by start time, found through the index of traces. */
+  async #spansOf(
+    ids: readonly string[],
+    spansMax: number,
+    within: TraceTimeRange | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Span[]> {
+    const place = await this.#placeOf(ids, within, signal);
+    if (!place) return [];
+    const bindings = new Bindings();
+    const query = `SELECT ${spanExpressions} FROM spans WHERE ${placeSql(bindings, ids, place)}
+      ORDER BY start_ns, duration_ns DESC ${once} LIMIT ${Math.trunc(spansMax)}`;
+    return (await this.#rows<SpanRow>(query, bindings, signal)).map(spanOf);
+  }
+
+  /** Where in `spans` the traces lie. Undefined when none is known. */
+  async #placeOf(
+    ids: readonly string[],
+    within: TraceTimeRange | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<TracePlace | undefined> {
+    const bindings = new Bindings();
+    const conditions = [idsSql(bindings, ids)];
+    if (within) {
+      const from = bindings.bind("Int64", Math.floor((within.startMs - dayMs) / dayMs));
+      const to = bindings.bind("Int64", Math.floor((within.endMs + dayMs) / dayMs));
+      conditions.push(`day BETWEEN toDate(${from}) AND toDate(${to})`);
+    }
+    const query = `SELECT toString(min(first_ns)), toString(max(last_ns)), groupUniqArrayArray(services), count()
+      FROM trace_index WHERE ${allOf(conditions)}`;
+    const [row] = await this.#rows<[string, string, string[], number]>(query, bindings, signal);
+    if (!row || row[3] === 0) return undefined;
+    return { fromNs: BigInt(row[0]), toNs: BigInt(row[1]), services: row[2] };
+  }
+
   async #aggregated(request: SpanAggregation, distinct: boolean): Promise<AggregateRow[]> {
     const bindings = new Bindings();
     const by = request.by.map((field, i) => `${fieldSql(bindings, field)} AS by${i}`);
@@ -199,10 +240,10 @@ class ClickHouseTraceReader implements TraceReader {
     ]);
     const exponent = request.exponents ? "toInt32(ceil(log2(v)))" : "toInt32(0)";
     const query = `SELECT intDiv(start_ns - ${originNs} + ${stepNs} - 1, ${stepNs}) AS t,
-        count(), sum(assumeNotNull(v)), min(assumeNotNull(v)), max(assumeNotNull(v)),
+        sum(weight), sum(assumeNotNull(v) * weight), min(assumeNotNull(v)), max(assumeNotNull(v)),
         assumeNotNull(${exponent}) AS exponent${names}
       FROM (
-        SELECT start_ns, ${[`${value} AS v`, ...by].join(", ")} FROM spans WHERE ${where} ${distinct ? once : ""}
+        SELECT start_ns, toFloat64(weight) AS weight, ${[`${value} AS v`, ...by].join(", ")} FROM spans WHERE ${where} ${distinct ? once : ""}
       ) WHERE isNotNull(v) AND isFinite(v)${request.exponents ? " AND v > 0" : ""}
       GROUP BY t, exponent${names} ORDER BY t, exponent${names} LIMIT ${Math.trunc(request.rowsMax) + 1}`;
     const rows = await this.#rows<AggregateRow>(query, bindings, request.signal);
@@ -213,39 +254,72 @@ class ClickHouseTraceReader implements TraceReader {
     return rows;
   }
 
+  /**
+   * Traces with the newest matching spans. The range is searched from its end in windows, each twice as long as the one
+   * before, since mostly the first few hold enough.
+   */
+  async #newest(
+    where: SpanPredicate,
+    range: TraceTimeRange,
+    limit: number,
+    signal: AbortSignal | undefined,
+  ): Promise<CandidateTrace[]> {
+    const found = new Map<string, CandidateTrace>();
+    const startNs = BigInt(Math.floor(range.startMs)) * nsPerMs;
+    let toNs = BigInt(Math.ceil(range.endMs)) * nsPerMs;
+    let windowNs = (toNs - startNs) / firstWindows;
+    if (windowNs < windowMinNs) windowNs = windowMinNs;
+    while (found.size < limit && toNs >= startNs) {
+      const fromNs = toNs - windowNs > startNs ? toNs - windowNs : startNs;
+      const bindings = new Bindings();
+      const between = betweenSql(bindings, fromNs, toNs);
+      const query = `SELECT lower(hex(trace_id)), toString(max(start_ns) AS newest) FROM spans
+        WHERE ${allOf([between, predicateSql(bindings, where)])}
+        GROUP BY trace_id ORDER BY newest DESC, trace_id LIMIT ${limit}`;
+      for (const [traceId, ns] of await this.#rows<[string, string]>(query, bindings, signal))
+        if (!found.has(traceId)) found.set(traceId, { traceId, newestNs: BigInt(ns) });
+      toNs = fromNs - 1n;
+      windowNs *= 2n;
+    }
+    return [...found.values()].slice(0, limit);
+  }
+
+  /** How many spans of each trace match, and the ids of some. */
+  async #matches(
+    ids: readonly string[],
+    place: TracePlace,
+    search: TraceSearch,
+  ): Promise<Map<string, { count: number; matched: string[] }>> {
+    const bindings = new Bindings();
+    const query = `SELECT lower(hex(trace_id)), uniqExact(span_id, kind, service),
+        arraySort(groupUniqArray(3)(lower(hex(span_id))))
+      FROM spans WHERE ${matchingSql(bindings, ids, place, search)} GROUP BY trace_id`;
+    const rows = await this.#rows<MatchRow>(query, bindings, search.signal);
+    return new Map(rows.map(([traceId, count, matched]) => [traceId, { count, matched }]));
+  }
+
   async #matchingSpans(
-    matches: readonly MatchRow[],
+    ids: readonly string[],
+    place: TracePlace,
     search: TraceSearch,
   ): Promise<Map<string, Span[]>> {
     if (search.spansMax < 1) return new Map();
     const bindings = new Bindings();
-    const conditions = [
-      idsSql(
-        bindings,
-        matches.map(([traceId]) => traceId),
-      ),
-      rangeSql(bindings, search),
-      predicateSql(bindings, search.where),
-    ];
     const query = `SELECT ${spanExpressions} FROM (
-        SELECT * FROM spans WHERE ${allOf(conditions)} ORDER BY start_ns, duration_ns DESC ${once}
+        SELECT * FROM spans WHERE ${matchingSql(bindings, ids, place, search)}
+        ORDER BY start_ns, duration_ns DESC ${once}
       ) ORDER BY start_ns, duration_ns DESC LIMIT ${Math.trunc(search.spansMax)} BY trace_id`;
     const rows = await this.#rows<SpanRow>(query, bindings, search.signal);
-    return byTrace(rows);
+    return byTrace(rows.map(spanOf));
   }
 
   /** Whole traces, which may begin before and end after the spans that matched. */
   async #summaries(
-    matches: readonly MatchRow[],
-    signal?: AbortSignal,
+    ids: readonly string[],
+    place: TracePlace,
+    signal: AbortSignal | undefined,
   ): Promise<Map<string, Omit<TraceSummary, "matched">>> {
     const bindings = new Bindings();
-    const times = matches.map(([, newestNs]) => Number(BigInt(newestNs) / nsPerMs));
-    const within = {
-      startMs: times.reduce((a, b) => Math.min(a, b), Infinity),
-      endMs: times.reduce((a, b) => Math.max(a, b), 0),
-    };
-    const ids = matches.map(([traceId]) => traceId);
     const query = `SELECT lower(hex(trace_id)),
         argMin(service, (parent_span_id != toFixedString('', 8), start_ns)),
         argMin(name, (parent_span_id != toFixedString('', 8), start_ns)),
@@ -253,7 +327,7 @@ class ClickHouseTraceReader implements TraceReader {
         sumMap([service], [1])
       FROM (
         SELECT trace_id, span_id, parent_span_id, service, name, kind, status, start_ns, duration_ns FROM spans
-        WHERE ${idsSql(bindings, ids)} AND ${reachSql(bindings, within)} ${once}
+        WHERE ${placeSql(bindings, ids, place)} ${once}
       ) GROUP BY trace_id`;
     const rows = await this.#rows<SummaryRow>(query, bindings, signal);
     return new Map(
@@ -285,48 +359,24 @@ function fullTraceId(traceId: string): string | undefined {
   return /^[0-9a-fA-F]{1,32}$/.test(traceId) ? traceId.toLowerCase().padStart(32, "0") : undefined;
 }
 
-function byTrace(rows: readonly SpanRow[]): Map<string, Span[]> {
+function byTrace(all: readonly Span[]): Map<string, Span[]> {
   const traces = new Map<string, Span[]>();
-  for (const row of rows) {
-    const spans = traces.get(row[0]);
-    if (spans) spans.push(spanOf(row));
-    else traces.set(row[0], [spanOf(row)]);
+  for (const span of all) {
+    const spans = traces.get(span.traceId);
+    if (spans) spans.push(span);
+    else traces.set(span.traceId, [span]);
   }
   return traces;
 }
 
-function idsSql(bindings: Bindings, ids: readonly string[]): string {
-  const bound = bindings.bind("Array(String)", ids);
-  return `trace_id IN (SELECT toFixedString(unhex(arrayJoin(${bound})), 16))`;
-}
-
-function rangeSql(bindings: Bindings, { startMs, endMs }: TraceTimeRange): string {
-  const from = bindings.bind("Int64", BigInt(Math.floor(startMs)) * nsPerMs);
-  const to = bindings.bind("Int64", BigInt(Math.ceil(endMs)) * nsPerMs);
-  return `start_ns BETWEEN ${from} AND ${to}`;
-}
-
-/** As far as spans of a trace may lie from one that is in the range. */
-function reachSql(bindings: Bindings, { startMs, endMs }: TraceTimeRange): string {
-  return rangeSql(bindings, { startMs: startMs - dayMs, endMs: endMs + dayMs });
-}
-
-function leaves(predicate: TracePredicate): SpanPredicate[] {
-  return predicate.type === "has" ? [predicate.where] : predicate.of.flatMap(leaves);
-}
-
-/** Spans that say anything of a trace. */
-function anyLeafSql(bindings: Bindings, predicate: TracePredicate): string {
-  const all = leaves(predicate);
-  if (all.length === 0) return "1";
-  return predicateSql(bindings, { type: "any", of: all });
-}
-
-function havingSql(bindings: Bindings, predicate: TracePredicate): string {
-  if (predicate.type === "has") return `max(${predicateSql(bindings, predicate.where)}) = 1`;
-  const parts = predicate.of.map((part) => havingSql(bindings, part));
-  if (parts.length === 0) return predicate.type === "all" ? "1" : "0";
-  return `(${parts.join(predicate.type === "all" ? " AND " : " OR ")})`;
+function extentOf(traces: readonly CandidateTrace[]): TraceTimeRange {
+  let startMs = Infinity;
+  let endMs = 0;
+  for (const { newestNs } of traces) {
+    startMs = Math.min(startMs, Number(newestNs / nsPerMs));
+    endMs = Math.max(endMs, Number(newestNs / nsPerMs));
+  }
+  return { startMs, endMs };
 }
 
 /** What the texts of `fieldSql` and `fieldTextsSql` stand for. */

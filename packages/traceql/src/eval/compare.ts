@@ -24,6 +24,8 @@ export class CompareCounter {
     baseline: new Map<string, Map<string, Float64Array>>(),
   };
   #values = 0;
+  /** Of the span that is being counted. */
+  #weight = 1;
 
   constructor(call: CompareCall, steps: Steps) {
     this.#call = call;
@@ -35,6 +37,7 @@ export class CompareCounter {
     if (step < 0 || step >= this.#steps.count) return;
     const group = this.#isSelected(span, tree, index) ? "selection" : "baseline";
     const root = tree.spans[tree.root];
+    this.#weight = span.weight ?? 1;
     this.#count(group, "name", span.name, step);
     this.#count(group, "kind", span.kind, step);
     this.#count(group, "status", span.status, step);
@@ -76,7 +79,7 @@ export class CompareCounter {
         throw new LimitError(`more than ${valuesMax} values to compare: narrow the query`);
       values.set(value, (counts = new Float64Array(this.#steps.count)));
     }
-    counts[step] = (counts[step] ?? 0) + 1;
+    counts[step] = (counts[step] ?? 0) + this.#weight;
   }
 
   #seriesOf(group: GroupName): Series[] {

@@ -43,10 +43,16 @@ export class MetricCounter {
     return this.#call.name === "quantile_over_time" || this.#call.name === "histogram_over_time";
   }
 
-  addValue(step: number, by: readonly (AttributeValue | undefined)[], value: number): void {
+  /** `weight`: how many spans have the value. */
+  addValue(
+    step: number,
+    by: readonly (AttributeValue | undefined)[],
+    value: number,
+    weight: number,
+  ): void {
     if (!Number.isFinite(value) || (this.usesBuckets && value <= 0)) return;
     const exponent = this.usesBuckets ? exponentOf(value) : 0;
-    this.add(step, by, { count: 1, sum: value, min: value, max: value, exponent });
+    this.add(step, by, { count: weight, sum: value * weight, min: value, max: value, exponent });
   }
 
   add(step: number, by: readonly (AttributeValue | undefined)[], measured: Measured): void {

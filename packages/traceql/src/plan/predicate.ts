@@ -85,7 +85,9 @@ function binaryBound(expr: Extract<FieldExpr, { type: "binary" }>): Bound {
       const type = expr.op === "&&" ? "all" : "any";
       const parts = [boundOf(expr.left), boundOf(expr.right)];
       const of = parts.flatMap(({ where }) => (where.type === type ? where.of : [where]));
-      return { where: { type, of }, exact: parts.every(({ exact }) => exact) };
+      const [only] = of;
+      const where = only && of.length === 1 ? only : { type, of };
+      return { where, exact: parts.every(({ exact }) => exact) };
     }
     case "+":
     case "-":
@@ -200,10 +202,17 @@ export function traceBound(stages: readonly Stage[]): TracePredicate {
   return allOf(stages.map(stageBound));
 }
 
+/** What says nothing is left out, so that the store looks at no spans for its sake. */
 function allOf(parts: readonly TracePredicate[]): TracePredicate {
-  const wanted = parts.filter((part) => part.type !== "all" || part.of.length > 0);
-  const [only] = wanted;
-  return only && wanted.length === 1 ? only : { type: "all", of: wanted };
+  const telling = parts.filter((part) => !saysNothing(part));
+  const [only] = telling;
+  if (!only) return { type: "has", where: every };
+  return telling.length === 1 ? only : { type: "all", of: telling };
+}
+
+function saysNothing(predicate: TracePredicate): boolean {
+  const inner = predicate.type === "has" ? predicate.where : predicate;
+  return inner.type === "all" && inner.of.length === 0;
 }
 
 function stageBound(stage: Stage): TracePredicate {

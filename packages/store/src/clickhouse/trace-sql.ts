@@ -1,0 +1,72 @@
+/** Pieces of the trace reader's queries: which spans of the table `spans` to look at, and what traces must have. */
+import type { SpanPredicate, TracePredicate, TraceSearch, TraceTimeRange } from "@skopos/model";
+import { predicateSql } from "./span-sql.ts";
+import { allOf, type Bindings } from "./sql.ts";
+
+export const nsPerMs = 1_000_000n;
+
+/** Where in `spans` some traces lie. */
+export interface TracePlace {
+  readonly fromNs: bigint;
+  readonly toNs: bigint;
+  readonly services: readonly string[];
+}
+
+export function idsSql(bindings: Bindings, ids: readonly string[]): string {
+  const [only] = ids;
+  if (only !== undefined && ids.length === 1)
+    return `trace_id = toFixedString(unhex(${bindings.text(only)}), 16)`;
+  const bound = bindings.bind("Array(String)", ids);
+  return `trace_id IN (SELECT toFixedString(unhex(arrayJoin(${bound})), 16))`;
+}
+
+/** Spans of the traces that the search is for. */
+export function matchingSql(
+  bindings: Bindings,
+  ids: readonly string[],
+  place: TracePlace,
+  search: TraceSearch,
+): string {
+  return allOf([
+    placeSql(bindings, ids, place),
+    rangeSql(bindings, search),
+    predicateSql(bindings, search.where),
+  ]);
+}
+
+export function betweenSql(bindings: Bindings, fromNs: bigint, toNs: bigint): string {
+  return `start_ns BETWEEN ${bindings.bind("Int64", fromNs)} AND ${bindings.bind("Int64", toNs)}`;
+}
+
+export function rangeSql(bindings: Bindings, { startMs, endMs }: TraceTimeRange): string {
+  const from = BigInt(Math.floor(startMs)) * nsPerMs;
+  return betweenSql(bindings, from, BigInt(Math.ceil(endMs)) * nsPerMs);
+}
+
+function leaves(predicate: TracePredicate): SpanPredicate[] {
+  return predicate.type === "has" ? [predicate.where] : predicate.of.flatMap(leaves);
+}
+
+/** Spans that say anything of a trace. */
+export function anyLeafSql(bindings: Bindings, predicate: TracePredicate): string {
+  const all = leaves(predicate);
+  if (all.length === 0) return "1";
+  return predicateSql(bindings, { type: "any", of: all });
+}
+
+export function havingSql(bindings: Bindings, predicate: TracePredicate): string {
+  if (predicate.type === "has") return `max(${predicateSql(bindings, predicate.where)}) = 1`;
+  const parts = predicate.of.map((part) => havingSql(bindings, part));
+  if (parts.length === 0) return predicate.type === "all" ? "1" : "0";
+  return `(${parts.join(predicate.type === "all" ? " AND " : " OR ")})`;
+}
+
+/** Through the order of `spans`, which is that of service and time. */
+export function placeSql(bindings: Bindings, ids: readonly string[], place: TracePlace): string {
+  const { fromNs, toNs, services } = place;
+  return allOf([
+    `service IN (${bindings.bind("Array(String)", services)})`,
+    betweenSql(bindings, fromNs, toNs),
+    idsSql(bindings, ids),
+  ]);
+}
