@@ -82,11 +82,11 @@ function binaryBound(expr: Extract<FieldExpr, { type: "binary" }>): Bound {
   switch (expr.op) {
     case "&&":
     case "||": {
-      const type = expr.op === "&&" ? "all" : "any";
+      const type: "all" | "any" = expr.op === "&&" ? "all" : "any";
       const parts = [boundOf(expr.left), boundOf(expr.right)];
       const of = parts.flatMap(({ where }) => (where.type === type ? where.of : [where]));
       const [only] = of;
-      const where = only && of.length === 1 ? only : { type, of };
+      const where: SpanPredicate = only && of.length === 1 ? only : { type, of };
       return { where, exact: parts.every(({ exact }) => exact) };
     }
     case "+":
