@@ -142,3 +142,27 @@ it("looks beyond a window for anchored and smoothed selectors", async () => {
   expect(await one('increase(up{instance="a"}[30s] smoothed)')).toEqual([30]);
   expect(await one('up{instance="a"} smoothed')).toEqual([50]);
 });
+
+it.each([
+  ["increase(m[2h])", 7_200_000],
+  ["rate(m[2h]) / rate(m[3h])", 7_200_000],
+  ["m", 3_600_000],
+  ["avg_over_time(m[2h])", undefined],
+  ["rate(m[2h]) / count_over_time(m[2h])", undefined],
+  ["timestamp(m)", undefined],
+])("tells the store how narrow the windows of %s are", async (query, resolutionMs) => {
+  const seen = new Set<number | undefined>();
+  const reader = new MemoryReader();
+  const watched = {
+    select: (request: Parameters<MemoryReader["select"]>[0]) => {
+      seen.add(request.resolutionMs);
+      return reader.select(request);
+    },
+    series: reader.series.bind(reader),
+    labelNames: reader.labelNames.bind(reader),
+    labelValues: reader.labelValues.bind(reader),
+  };
+  const engine = createMetricEngine({ reader: watched, clock: systemClock });
+  await engine.range({ query, startMs: 0, endMs: 86_400_000, stepMs: 3_600_000 });
+  expect([...seen]).toEqual([resolutionMs]);
+});

@@ -24,6 +24,25 @@ interface Source extends Span {
   readonly columns: Columns;
 }
 
+interface Wanted {
+  readonly matchers: readonly Matcher[];
+  readonly spans: Span[];
+  /** The narrowest window of any use; 0 when a use looks at every sample. */
+  resolutionMs: number;
+}
+
+/** Functions that few samples of a window serve as well as all, so long as its ends, resets and extremes are among them. */
+const endsSuffice = new Set([
+  "rate",
+  "increase",
+  "delta",
+  "last_over_time",
+  "min_over_time",
+  "max_over_time",
+  "present_over_time",
+  "absent_over_time",
+]);
+
 /** The fetched samples of a query. */
 export class Sources {
   readonly #byKey: ReadonlyMap<string, readonly Source[]>;
@@ -71,21 +90,24 @@ export async function fetchSources(
   budget: Budget,
   annotations: Annotations,
 ): Promise<Sources> {
-  const wanted = new Map<string, { matchers: readonly Matcher[]; spans: Span[] }>();
-  collect(root, grid, lookbackMs, (matchers, span) => {
+  const wanted = new Map<string, Wanted>();
+  collect(root, grid, lookbackMs, (matchers, span, resolutionMs) => {
     const key = keyOf(matchers);
     const entry = wanted.get(key);
-    if (entry) entry.spans.push(span);
-    else wanted.set(key, { matchers, spans: [span] });
+    if (entry) {
+      entry.spans.push(span);
+      entry.resolutionMs = Math.min(entry.resolutionMs, resolutionMs);
+    } else wanted.set(key, { matchers, spans: [span], resolutionMs });
   });
   const byKey = new Map<string, Source[]>();
-  for (const [key, { matchers, spans }] of wanted) {
+  for (const [key, { matchers, spans, resolutionMs }] of wanted) {
     const sources: Source[] = [];
     for (const span of joined(spans)) {
       budget.poll();
       const block = await reader.select({
         matchers,
         ...span,
+        ...(resolutionMs > 0 && { resolutionMs }),
         seriesMax: budget.limits.seriesMax,
         samplesMax: budget.limits.samplesMax,
         cancelled: budget.shouldStop,
@@ -106,11 +128,23 @@ function collect(
   node: PlanNode,
   grid: Grid,
   lookbackMs: number,
-  add: (matchers: readonly Matcher[], span: Span) => void,
+  add: (matchers: readonly Matcher[], span: Span, resolutionMs: number) => void,
 ): void {
-  if (node.kind === "select" || node.kind === "window-select")
-    add(node.matchers, spanOfSelector(node, grid, lookbackMs));
-  else if (node.kind === "window-subquery") {
+  if (node.kind === "select") {
+    const coarse = grid.count > 1 && node.take === "value" && !node.extend;
+    add(node.matchers, spanOfSelector(node, grid, lookbackMs), coarse ? grid.stepMs : 0);
+  } else if (node.kind === "window-select")
+    add(node.matchers, spanOfSelector(node, grid, lookbackMs), 0);
+  else if (
+    node.kind === "range-call" &&
+    node.window.kind === "window-select" &&
+    endsSuffice.has(node.name)
+  ) {
+    const { window } = node;
+    const coarse = window.extend ? 0 : window.rangeMs;
+    add(window.matchers, spanOfSelector(window, grid, lookbackMs), coarse);
+    for (const param of node.params) collect(param, grid, lookbackMs, add);
+  } else if (node.kind === "window-subquery") {
     const inner = subqueryGrid(node, grid);
     if (inner.count > 0) collect(node.input, inner, lookbackMs, add);
   } else if (node.kind === "invariant") {

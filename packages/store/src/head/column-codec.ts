@@ -34,8 +34,20 @@ const integers = new Float64Array(windowRows);
 const scratch = new Uint8Array(columnBytesMax);
 let lastSamples = 0;
 
+/** The common case of counters: nothing to scale. Fills `integers` then. */
+function areIntegers(count: number): boolean {
+  for (let i = 0; i < count; i++) {
+    const value = f64(values, i);
+    if (value !== Math.floor(value) || value > integerMax || value < -integerMax) return false;
+    if (value === 0 && u32(valueWords, 2 * i + highWord) !== 0) return false;
+    integers[i] = value;
+  }
+  return true;
+}
+
 /** The exponent of ten under which every value is a moderate integer and comes back bit for bit; -1 if none. */
 function exponentOf(count: number): number {
+  if (areIntegers(count)) return 0;
   let exponent = 0;
   for (let i = 0; i < count; i++) {
     const value = f64(values, i);

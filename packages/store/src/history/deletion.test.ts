@@ -49,7 +49,7 @@ const allLabels = { matcherSets: [], startMs: 0, endMs: 1e15, limit: 100 };
 function joined(): MetricReader {
   return createMetricReader({
     head: head.reader(),
-    marks: { heldSinceMs: 1.5 * sliceMs },
+    marks: { heldSinceMs: 1.5 * sliceMs, droppedBeforeMs: 1.5 * sliceMs },
     history: createHistoryReader(history.client, { clock: systemClock }),
   });
 }

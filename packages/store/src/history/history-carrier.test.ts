@@ -89,6 +89,43 @@ describe("the carrier of the history", () => {
   });
 });
 
+describe("a long range seen through wide windows", () => {
+  test("is answered from roll-ups, with every increase that there was", async () => {
+    const head = new Head();
+    head.dropBefore(1);
+    const group = head.openGroup("g");
+    const ref = head.series(group, LabelSet.fromMap({ __name__: "hits_total" })) ?? 0;
+    let total = 0;
+    let counted = 0;
+    let first: number | undefined;
+    for (let timeMs = 15_000; timeMs <= 25 * sliceMs; timeMs += 15_000) {
+      const step = (timeMs / 15_000) % 7;
+      // A restart every 50 minutes or so.
+      total = timeMs % 3_015_000 === 0 ? step : total + step;
+      if (first !== undefined) counted += step;
+      first ??= total;
+      head.appendPage(group, timeMs, Uint32Array.of(ref), Float64Array.of(total), 1);
+    }
+    head.sealThrough(25 * sliceMs);
+    await history.carry(head);
+    const all = await reader().select(everything);
+    const coarse = await reader().select({ ...everything, resolutionMs: sliceMs });
+    expect(all.values.length).toBe(25 * 240);
+    expect(coarse.values.length).toBeLessThan(25 * 66);
+    expect(increaseOf(coarse.values)).toBe(counted);
+    expect(increaseOf(all.values)).toBe(counted);
+    const short = { ...everything, endMs: 20 * sliceMs, resolutionMs: sliceMs };
+    expect((await reader().select(short)).values.length).toBe(20 * 240);
+  });
+});
+
+function increaseOf(values: Float64Array): number {
+  return values.reduce((sum, value, i) => {
+    const before = i === 0 ? value : (values[i - 1] ?? 0);
+    return sum + (value < before ? value : value - before);
+  }, 0);
+}
+
 describe("the limit of the disk", () => {
   test("takes the oldest days, never the current one, and counts", async () => {
     await history.carry(filled(0, 1, 20));

@@ -115,7 +115,8 @@ class HistoryCarrier {
   }
 
   #nextSlice(droppedBeforeMs: number, sealedThroughMs: number): number {
-    const oldestMs = Math.max(droppedBeforeMs, sealedThroughMs - firstSlicesMax * sliceMs);
+    const oldestMs =
+      droppedBeforeMs === -Infinity ? sealedThroughMs - firstSlicesMax * sliceMs : droppedBeforeMs;
     const oldest = Math.floor(oldestMs / sliceMs);
     if (this.#carriedThroughMs === -Infinity) return oldest;
     const next = Math.round(this.#carriedThroughMs / sliceMs);

@@ -55,7 +55,7 @@ describe("head and history joined in the middle of the samples", () => {
     const head = await carried(pages);
     const reader = createMetricReader({
       head: head.reader(),
-      marks: { heldSinceMs: 2101 },
+      marks: { heldSinceMs: 2101, droppedBeforeMs: 2101 },
       history: createHistoryReader(history.client, { clock: systemClock }),
     });
     return { reader, close: async () => {} };

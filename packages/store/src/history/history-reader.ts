@@ -4,7 +4,7 @@
  * of one target have the same times, so series come back with shared time columns, as from the head.
  *
  * Samples are read whole as long as they are kept, and from roll-ups before that. A select that says that its finest
- * window is wide (`resolutionMs`) is answered from roll-ups throughout: `rollup.ts` tells what is exact then.
+ * window is wide (`resolutionMs`) over a day or more is answered from roll-ups throughout: `rollup.ts` tells what is exact then.
  *
  * Labels, names and values are those of series with a slice whose first and last sample enclose a part of the range.
  */
@@ -35,6 +35,8 @@ import { daysSql, presentSql, rangeSql, rowsSql, type SliceRange, slicesIn } fro
 
 /** Seen through windows at least this wide, a roll-up is as good as the samples. */
 const rollupResolutionMs = 3_600_000;
+/** Shorter ranges are read whole: that costs little. */
+const rollupRangeMs = 86_400_000;
 const namesMax = 100_000;
 /** How long what is known of the oldest slice stays good. */
 const oldestMsMax = 60_000;
@@ -83,7 +85,8 @@ export class HistoryReader implements MetricReader {
 
   /** The first slice that is read from samples rather than roll-ups. */
   async #split(request: MetricSelect, range: SliceRange): Promise<number> {
-    const isCoarse = (request.resolutionMs ?? 0) >= rollupResolutionMs;
+    const { startMs, endMs, resolutionMs = 0 } = request;
+    const isCoarse = resolutionMs >= rollupResolutionMs && endMs - startMs >= rollupRangeMs;
     return isCoarse ? range.last + 1 : this.rawSince();
   }
 

@@ -103,7 +103,8 @@ describe("head and history", () => {
     await history.carry(head);
     const alone = head.reader();
     for (let round = 0; round < 12; round++) {
-      const marks = { heldSinceMs: 1 + random(hours * sliceMs) };
+      const heldSinceMs = 1 + random(hours * sliceMs);
+      const marks = { heldSinceMs, droppedBeforeMs: heldSinceMs };
       const reader = createMetricReader({
         head: alone,
         marks,

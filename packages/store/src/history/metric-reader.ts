@@ -21,10 +21,12 @@ import { isAbsent, wordsOf } from "../head/cells.ts";
 import type { HeadMarks } from "../head/marks.ts";
 
 const attemptsMax = 10;
+const comingBack =
+  "the head is being read back after a start: samples that were not carried yet may be missing";
 
 export interface MetricReaderParts {
   readonly head: MetricReader;
-  readonly marks: Pick<HeadMarks, "heldSinceMs">;
+  readonly marks: Pick<HeadMarks, "heldSinceMs" | "droppedBeforeMs">;
   readonly history: MetricReader;
 }
 
@@ -70,7 +72,16 @@ class JoinedReader implements MetricReader {
       (history) => history.select({ ...request, ...older }),
       (warning) => emptyBlock([warning]),
     );
-    return recent ? joinBlocks(before, recent, request) : before;
+    const block = recent ? joinBlocks(before, recent, request) : before;
+    return this.#isComingBack(older)
+      ? { ...block, warnings: [...block.warnings, comingBack] }
+      : block;
+  }
+
+  /** Whether the head, after a start, does not have all of the part yet that it will have. */
+  #isComingBack(part: NonNullable<Part>): boolean {
+    const { heldSinceMs, droppedBeforeMs } = this.#parts.marks;
+    return heldSinceMs > droppedBeforeMs && part.endMs >= droppedBeforeMs;
   }
 
   async #older<T>(
