@@ -81,8 +81,22 @@ export interface DroppedTargets {
     readonly discoveredLabels: Readonly<Record<string, string>>;
     readonly reason: string;
   }[];
-  /** By job. */
+  /** By job, of all that were dropped: `targets` holds the first ones only. */
   readonly counts: Readonly<Record<string, number>>;
+}
+
+/** How a job fares. */
+export interface ScrapePoolStatus {
+  readonly job: string;
+  readonly up: number;
+  readonly down: number;
+  /** Not scraped yet. */
+  readonly unknown: number;
+  readonly dropped: number;
+  /** Why nothing of the job is scraped, "" when it is. */
+  readonly limitReason: string;
+  /** What keeps its discovery from working now, "" when nothing does. */
+  readonly discoveryError: string;
 }
 
 /** What one target says of its metric families. */
@@ -129,6 +143,7 @@ export type TelemetryCalls = {
   stats(argument: null): Promise<TelemetryStats>;
   targets(argument: null): Promise<readonly TargetStatus[]>;
   droppedTargets(argument: null): Promise<DroppedTargets>;
+  scrapePools(argument: null): Promise<readonly ScrapePoolStatus[]>;
   targetMetadata(argument: null): Promise<readonly TargetMetadata[]>;
   alerts(argument: null): Promise<readonly AlertInstance[]>;
   rules(argument: null): Promise<readonly RuleGroupState[]>;

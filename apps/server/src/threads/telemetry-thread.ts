@@ -144,9 +144,16 @@ async function start(): Promise<void> {
       })),
     droppedTargets: () => {
       const targets = scraper.pool.droppedTargets();
-      const counts: Record<string, number> = {};
-      for (const { job } of targets) counts[job] = (counts[job] ?? 0) + 1;
+      const counts = Object.fromEntries(
+        scraper.pool.summaries().map(({ job, dropped }) => [job, dropped]),
+      );
       return { targets, counts };
+    },
+    scrapePools: () => {
+      const errors = scraper.discoveryErrors();
+      return scraper.pool
+        .summaries()
+        .map((summary) => ({ ...summary, discoveryError: errors[summary.job] ?? "" }));
     },
     targetMetadata: () => scraper.pool.targetMetadata(),
     alerts: () => alerting.alerts(),

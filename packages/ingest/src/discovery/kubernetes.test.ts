@@ -39,13 +39,14 @@ const pod = {
   },
 };
 
-function discover(role: KubernetesRole, namespaces: string[] = []) {
+function discover(role: KubernetesRole, namespaces: string[] = [], attachNode = false) {
   seen = [];
   discovery = new KubernetesDiscovery({
     api: { server },
     role,
     namespaces,
     selectors: [],
+    attachNode,
     clock,
     onGroups: (groups) => seen.push(groups),
   });
@@ -149,6 +150,50 @@ describe("roles", () => {
       __address__: "192.168.0.1:10250",
       instance: "n1",
       __meta_kubernetes_node_address_Hostname: "n1.local",
+    });
+  });
+
+  it("ingress: one target per path, https where a certificate covers the host", async () => {
+    kube.put("networking.k8s.io/v1/ingresses", {
+      metadata: { name: "shop", namespace: "edge", labels: { team: "a" } },
+      spec: {
+        ingressClassName: "istio",
+        tls: [{ hosts: ["*.example.org"] }],
+        rules: [
+          { host: "shop.example.org", http: { paths: [{ path: "/cart" }, {}] } },
+          { host: "plain.test" },
+        ],
+      },
+    });
+    discover("ingress");
+    const [group] = await groupsWhere((groups) => groups.length === 1);
+    expect(group?.labels).toMatchObject({
+      __meta_kubernetes_namespace: "edge",
+      __meta_kubernetes_ingress_name: "shop",
+      __meta_kubernetes_ingress_label_team: "a",
+      __meta_kubernetes_ingress_class_name: "istio",
+    });
+    const of = (host: string, scheme: string, where: string) => ({
+      __address__: host,
+      __meta_kubernetes_ingress_host: host,
+      __meta_kubernetes_ingress_scheme: scheme,
+      __meta_kubernetes_ingress_path: where,
+    });
+    expect(group?.targets).toEqual([
+      of("shop.example.org", "https", "/cart"),
+      of("shop.example.org", "https", "/"),
+      of("plain.test", "http", "/"),
+    ]);
+  });
+
+  it("pod: with the labels of its node where asked for", async () => {
+    kube.put("v1/pods", pod);
+    kube.put("v1/nodes", { metadata: { name: "n1", labels: { zone: "z1" } } });
+    discover("pod", [], true);
+    const [group] = await groupsWhere((groups) => groups.length === 1);
+    expect(group?.labels).toMatchObject({
+      __meta_kubernetes_node_name: "n1",
+      __meta_kubernetes_node_label_zone: "z1",
     });
   });
 

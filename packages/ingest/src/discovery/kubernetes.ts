@@ -4,12 +4,14 @@
  * listed once, and nothing is taken back while the API cannot be reached.
  */
 import type { Clock } from "@skopos/model";
+import type { Discovery } from "./discovery.ts";
 import type { TargetGroup } from "../scrape/target.ts";
 import type { KubernetesRole } from "./roles.ts";
 import { type KubeApi, type KubeObject, Reflector } from "./reflector.ts";
 import {
   endpointSliceTargets,
   endpointsTargets,
+  ingressTargets,
   nodeTargets,
   podTargets,
   type Related,
@@ -26,6 +28,8 @@ export interface KubernetesDiscoveryOptions {
     readonly label: string;
     readonly field: string;
   }[];
+  /** Adds the labels of a pod's node to the pod's. */
+  readonly attachNode?: boolean;
   readonly clock: Clock;
   readonly onGroups: (groups: TargetGroup[]) => void;
 }
@@ -38,17 +42,19 @@ const paths: Readonly<Record<KubernetesRole, readonly [group: string, plural: st
   endpoints: ["/api/v1", "endpoints"],
   endpointslice: ["/apis/discovery.k8s.io/v1", "endpointslices"],
   node: ["/api/v1", "nodes"],
+  ingress: ["/apis/networking.k8s.io/v1", "ingresses"],
 };
 
 const joined: Readonly<Record<KubernetesRole, readonly KubernetesRole[]>> = {
   pod: [],
   service: [],
   node: [],
+  ingress: [],
   endpoints: ["pod", "service"],
   endpointslice: ["pod", "service"],
 };
 
-export class KubernetesDiscovery {
+export class KubernetesDiscovery implements Discovery {
   readonly #options: KubernetesDiscoveryOptions;
   readonly #reflectors: ReadonlyMap<KubernetesRole, readonly Reflector[]>;
   #cancelGather: (() => void) | undefined;
@@ -56,8 +62,9 @@ export class KubernetesDiscovery {
 
   constructor(options: KubernetesDiscoveryOptions) {
     this.#options = options;
-    const roles = [options.role, ...joined[options.role]];
-    this.#reflectors = new Map(roles.map((role) => [role, this.#watchAll(role)]));
+    const roles = new Set([options.role, ...joined[options.role]]);
+    if (options.attachNode && roles.has("pod")) roles.add("node");
+    this.#reflectors = new Map([...roles].map((role) => [role, this.#watchAll(role)]));
   }
 
   #watchAll(role: KubernetesRole): Reflector[] {
@@ -116,7 +123,11 @@ export class KubernetesDiscovery {
 
   #groups(): TargetGroup[] {
     const { role } = this.#options;
-    const related: Related = { pods: this.#objects("pod"), services: this.#objects("service") };
+    const related: Related = {
+      pods: this.#objects("pod"),
+      services: this.#objects("service"),
+      nodes: this.#objects("node"),
+    };
     return [...this.#objects(role).values()].map((object) => toTargets[role](object, related));
   }
 }
@@ -129,4 +140,5 @@ const toTargets: Readonly<
   node: nodeTargets,
   endpoints: endpointsTargets,
   endpointslice: endpointSliceTargets,
+  ingress: ingressTargets,
 };

@@ -1,4 +1,11 @@
 /** What a `kubernetes_sd_config` can discover. */
-export const kubernetesRoles = ["pod", "service", "endpoints", "endpointslice", "node"] as const;
+export const kubernetesRoles = [
+  "pod",
+  "service",
+  "endpoints",
+  "endpointslice",
+  "node",
+  "ingress",
+] as const;
 
 export type KubernetesRole = (typeof kubernetesRoles)[number];

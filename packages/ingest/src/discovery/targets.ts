@@ -1,4 +1,7 @@
-/** Objects → target groups, one function per role. Source: Prometheus discovery/kubernetes/{pod,service,node,endpoints,endpointslice}.go. */
+/**
+ * Objects → target groups, one function per role. Source: Prometheus
+ * discovery/kubernetes/{pod,service,node,endpoints,endpointslice,ingress}.go.
+ */
 import type { TargetGroup } from "../scrape/target.ts";
 import {
   containersOf,
@@ -19,10 +22,18 @@ const prefix = "__meta_kubernetes_";
 export interface Related {
   readonly pods: ReadonlyMap<string, KubeObject>;
   readonly services: ReadonlyMap<string, KubeObject>;
+  /** Empty unless asked for with `attach_metadata`. */
+  readonly nodes: ReadonlyMap<string, KubeObject>;
+}
+
+/** What a pod's targets say of its node. */
+function nodeMeta(pod: KubeObject, { nodes }: Related): Meta {
+  const node = nodes.get(textOf(recordOf(pod["spec"])["nodeName"]));
+  return node ? objectMeta("node", node) : {};
 }
 
 /** One target per container port; a container without ports gives one without a port. */
-export function podTargets(pod: KubeObject): TargetGroup {
+export function podTargets(pod: KubeObject, related: Related): TargetGroup {
   const source = `pod/${keyOf(pod)}`;
   const ip = textOf(recordOf(pod["status"])["podIP"]);
   if (ip === "") return { source, labels: {}, targets: [] };
@@ -35,7 +46,11 @@ export function podTargets(pod: KubeObject): TargetGroup {
           __address__: joinHostPort(ip, port.number),
         })),
   );
-  return { source, labels: { ...namespaceMeta(pod), ...podMeta(pod) }, targets };
+  return {
+    source,
+    labels: { ...namespaceMeta(pod), ...podMeta(pod), ...nodeMeta(pod, related) },
+    targets,
+  };
 }
 
 function serviceMeta(service: KubeObject): Meta {
@@ -101,11 +116,11 @@ export function nodeTargets(node: KubeObject): TargetGroup {
 /** Targets of a service's addresses, then the other container ports of the pods behind them. */
 class PodBacked {
   readonly targets: Meta[] = [];
-  readonly #pods: ReadonlyMap<string, KubeObject>;
+  readonly #related: Related;
   readonly #seen = new Map<string, { pod: KubeObject; ports: Set<number> }>();
 
-  constructor(pods: ReadonlyMap<string, KubeObject>) {
-    this.#pods = pods;
+  constructor(related: Related) {
+    this.#related = related;
   }
 
   add(namespace: string, address: string, port: number, meta: Meta, target: unknown): void {
@@ -114,7 +129,7 @@ class PodBacked {
     const isPod = reference["kind"] === "Pod";
     const name = textOf(reference["name"]);
     const pod = isPod
-      ? this.#pods.get(`${textOf(reference["namespace"]) || namespace}/${name}`)
+      ? this.#related.pods.get(`${textOf(reference["namespace"]) || namespace}/${name}`)
       : undefined;
     if (!pod) {
       this.targets.push(labels);
@@ -123,7 +138,7 @@ class PodBacked {
     const seen = this.#seen.get(keyOf(pod)) ?? { pod, ports: new Set<number>() };
     seen.ports.add(port);
     this.#seen.set(keyOf(pod), seen);
-    Object.assign(labels, podMeta(pod));
+    Object.assign(labels, podMeta(pod), nodeMeta(pod, this.#related));
     for (const container of containersOf(pod)) {
       const matching = container.ports.find(({ number }) => number === port);
       if (matching) Object.assign(labels, container.meta, matching.meta);
@@ -134,11 +149,18 @@ class PodBacked {
   addOtherPorts(): void {
     for (const { pod, ports } of this.#seen.values()) {
       const ip = textOf(recordOf(pod["status"])["podIP"]);
+      if (ip === "") continue;
       for (const container of containersOf(pod))
         for (const port of container.ports) {
           if (ports.has(port.number)) continue;
           const address = { __address__: joinHostPort(ip, port.number) };
-          this.targets.push({ ...podMeta(pod), ...container.meta, ...port.meta, ...address });
+          this.targets.push({
+            ...podMeta(pod),
+            ...nodeMeta(pod, this.#related),
+            ...container.meta,
+            ...port.meta,
+            ...address,
+          });
         }
     }
   }
@@ -154,7 +176,7 @@ function targetReference(kind: string, target: unknown): Meta {
 }
 
 export function endpointsTargets(endpoints: KubeObject, related: Related): TargetGroup {
-  const backed = new PodBacked(related.pods);
+  const backed = new PodBacked(related);
   const namespace = endpoints.metadata.namespace ?? "";
   for (const subset of listOf(endpoints["subsets"]))
     for (const port of listOf(subset["ports"])) {
@@ -188,7 +210,7 @@ export function endpointsTargets(endpoints: KubeObject, related: Related): Targe
 }
 
 export function endpointSliceTargets(slice: KubeObject, related: Related): TargetGroup {
-  const backed = new PodBacked(related.pods);
+  const backed = new PodBacked(related);
   const namespace = slice.metadata.namespace ?? "";
   for (const port of listOf(slice["ports"]))
     for (const endpoint of listOf(slice["endpoints"])) {
@@ -232,4 +254,32 @@ function endpointMeta(
   for (const [field, name] of Object.entries(optional))
     if (endpoint[field]) meta[`${prefix}${kind}_endpoint_${name}`] = textOf(endpoint[field]);
   return meta;
+}
+
+/** One target per path of each rule. */
+export function ingressTargets(ingress: KubeObject): TargetGroup {
+  const spec = recordOf(ingress["spec"]);
+  const secured = listOf(spec["tls"]).flatMap(({ hosts }) => (Array.isArray(hosts) ? hosts : []));
+  const targets = listOf(spec["rules"]).flatMap((rule) => {
+    const host = textOf(rule["host"]);
+    const paths = listOf(recordOf(rule["http"])["paths"]).map(({ path }) => textOf(path) || "/");
+    const scheme = secured.some((pattern) => matchesHost(textOf(pattern), host)) ? "https" : "http";
+    return (paths.length > 0 ? paths : ["/"]).map((path) => ({
+      __address__: host,
+      [`${prefix}ingress_scheme`]: scheme,
+      [`${prefix}ingress_host`]: host,
+      [`${prefix}ingress_path`]: path,
+    }));
+  });
+  const labels: Meta = { ...namespaceMeta(ingress), ...objectMeta("ingress", ingress) };
+  const className = textOf(spec["ingressClassName"]);
+  if (className !== "") labels[`${prefix}ingress_class_name`] = className;
+  return { source: `ingress/${keyOf(ingress)}`, labels, targets };
+}
+
+/** `*.a.b` matches one more name before `.a.b`. */
+function matchesHost(pattern: string, host: string): boolean {
+  if (pattern === host) return true;
+  const dot = host.indexOf(".");
+  return pattern.startsWith("*.") && dot > 0 && pattern.slice(1) === host.slice(dot);
 }

@@ -1,5 +1,6 @@
 /** The `remote_write` section of a Prometheus configuration, as it is. */
-import { type HttpConfig, readHttp, readRelabel } from "../scrape/config.ts";
+import { readRelabel } from "../scrape/config.ts";
+import { type HttpConfig, readHttp } from "../scrape/http-config.ts";
 import type { RelabelRule } from "../scrape/relabel.ts";
 import { type Fields, openYaml } from "../scrape/yaml-fields.ts";
 

@@ -7,7 +7,7 @@
  */
 import { type Clock, LabelSet, type LabelMap, messageOf, sleep } from "@skopos/model";
 import { request } from "undici";
-import { authorizationHeader, createAgent } from "../scrape/fetch.ts";
+import { HttpAgent } from "../scrape/agent.ts";
 import { compileRelabeling } from "../scrape/relabel.ts";
 import type { RemoteWriteConfig } from "./config.ts";
 import { encodeRemoteWrite, remoteWriteHeaders, type SamplePage } from "./encode.ts";
@@ -38,6 +38,7 @@ export interface SenderOptions {
 
 /** Label sets whose relabelled form is remembered. */
 const relabelledMax = 200_000;
+const connectionsMax = 2;
 const answerBytesMax = 64 * 1024;
 
 type Outcome =
@@ -54,13 +55,13 @@ export class RemoteWriteSender {
   };
   readonly #options: SenderOptions;
   readonly #relabel: (labels: LabelSet) => LabelSet | undefined;
-  readonly #agent;
+  readonly #agent: HttpAgent;
   /** By label set's identity in the source, which hands on the same object for the same series. */
   #relabelled = new Map<LabelSet, LabelSet | undefined>();
 
   constructor(options: SenderOptions) {
     this.#options = options;
-    this.#agent = createAgent(options.config.http.tls);
+    this.#agent = new HttpAgent(options.config.http, options.clock, connectionsMax);
     const rules = compileRelabeling(options.config.relabel);
     const external = Object.entries(options.externalLabels);
     this.#relabel = (labels) => {
@@ -175,17 +176,16 @@ export class RemoteWriteSender {
     const late = new AbortController();
     const cancelTimer = clock.after(config.timeoutMs, () => late.abort());
     try {
-      const authorization = authorizationHeader(config.http);
       const response = await request(config.url, {
         method: "POST",
-        dispatcher: this.#agent,
+        dispatcher: this.#agent.dispatcher(),
         signal: AbortSignal.any([signal, late.signal]),
         body,
         headers: {
           "user-agent": "skopos",
           ...config.headers,
+          ...this.#agent.headers(),
           ...remoteWriteHeaders,
-          ...(authorization === undefined ? {} : { authorization }),
         },
       });
       const retryAfter = response.headers["retry-after"];
@@ -215,7 +215,7 @@ export class RemoteWriteSender {
   }
 
   close(): Promise<void> {
-    return this.#agent.destroy();
+    return this.#agent.close();
   }
 }
 

@@ -40,7 +40,10 @@ scrape_configs:
     );
     const [envoy, self] = config.jobs;
     expect(config.externalLabels).toEqual({ cluster: "eu" });
-    expect(config.ignored).toEqual([]);
+    expect(config.ignored).toEqual([
+      "etc/prometheus.yml:6:13: rule_files has no effect here",
+      "etc/prometheus.yml:4:24: evaluation_interval has no effect here",
+    ]);
     expect(envoy).toMatchObject({
       name: "envoy",
       intervalMs: 5000,
@@ -64,6 +67,63 @@ scrape_configs:
       honorTimestamps: true,
       staticConfigs: [{ targets: ["127.0.0.1:9090"], labels: { team: "a" } }],
     });
+  });
+
+  it("says where targets come from", () => {
+    const [read] = parseScrapeConfig(
+      job(`file_sd_configs: [{files: ["sd/*.yml", /abs/a.json], refresh_interval: 30s}]
+  http_sd_configs: [{url: "https://sd.example/targets", authorization: {credentials_file: t}}]
+  kubernetes_sd_configs: [{role: ingress, attach_metadata: {node: true}}]`),
+      "/etc/p.yml",
+    ).jobs;
+    expect(read?.files).toEqual([{ files: ["/etc/sd/*.yml", "/abs/a.json"], refreshMs: 30_000 }]);
+    expect(read?.httpSd).toMatchObject([
+      {
+        url: "https://sd.example/targets",
+        refreshMs: 60_000,
+        http: { credentials: { scheme: "Bearer" } },
+      },
+    ]);
+    expect(read?.kubernetes).toMatchObject([{ role: "ingress", attachNode: true }]);
+  });
+
+  it("takes limits, formats and timing from global where a job says nothing", () => {
+    const { jobs } = parseScrapeConfig(`
+global: {sample_limit: 7, keep_dropped_targets: 3, scrape_protocols: [PrometheusText0.0.4]}
+scrape_configs:
+- job_name: a
+- job_name: b
+  sample_limit: 0
+  scrape_protocols: [OpenMetricsText1.0.0]
+  fallback_scrape_protocol: PrometheusText0.0.4
+  track_timestamps_staleness: true
+  follow_redirects: false
+`);
+    expect(jobs).toMatchObject([
+      {
+        limits: { samples: 7, keepDropped: 3 },
+        protocols: ["PrometheusText0.0.4"],
+        fallbackProtocol: undefined,
+        trackTimestampsStaleness: false,
+        http: { followRedirects: true },
+      },
+      {
+        limits: { samples: 0 },
+        protocols: ["OpenMetricsText1.0.0"],
+        fallbackProtocol: "PrometheusText0.0.4",
+        trackTimestampsStaleness: true,
+        http: { followRedirects: false },
+      },
+    ]);
+  });
+
+  it("names proxies, HTTP/2 and OAuth as without effect", () => {
+    const settings = "proxy_url: http://p\n  enable_http2: true\n  oauth2: {client_id: x}";
+    expect(parseScrapeConfig(job(settings), "p.yml").ignored).toEqual([
+      "p.yml:3:14: proxy_url has no effect here",
+      "p.yml:4:17: enable_http2 has no effect here",
+      "p.yml:5:11: oauth2 has no effect here",
+    ]);
   });
 
   it("names settings that have no effect here", () => {
@@ -101,6 +161,13 @@ scrape_configs:
       /^p\.yml:3:29: invalid regular expression/,
     ],
     [job("kubernetes_sd_configs: [{role: pods}]"), /role must be one of pod, service/],
+    [job("file_sd_configs: [{files: [a.txt]}]"), /^p\.yml:3:29: .*ends in \.json, \.yml or \.yaml/],
+    [job("http_sd_configs: [{url: nowhere}]"), /url must be an http or https address/],
+    [job("scrape_protocols: [Smoke]"), /scrape_protocols: Smoke is none of/],
+    [job("static_configs: [{targets: ['a:1/metrics']}]"), /is not a target: write host:port/],
+    [job("basic_auth: {}\n  bearer_token: x"), /exclude each other/],
+    [job("tls_config: {cert_file: a}"), /needs both a certificate and its key/],
+    [job("tls_config: {min_version: SSL3}"), /min_version must be one of TLS10/],
   ])("that is wrong is refused with its place: %j", (text, message) => {
     expect(() => parseScrapeConfig(text, "p.yml")).toThrow(message);
   });

@@ -1,57 +1,16 @@
 /**
- * Reads a Prometheus configuration's `global` and `scrape_configs` as they are. Unknown settings are named in `ignored`
- * rather than refused, so that a real prometheus.yml can be used; misunderstood ones are errors that say where.
+ * Reads a Prometheus configuration's `global` and `scrape_configs` as they are. Settings that have no effect here are named in
+ * `ignored` rather than refused, so that a real prometheus.yml can be used; misunderstood ones are errors that say where.
  *
  * Secrets stay in `Secret` objects, which print as `<secret>`.
  */
 import { messageOf } from "@skopos/model";
 import { IngestError } from "../errors.ts";
+import { type DiscoveryConfigs, readDiscoveries } from "../discovery/config.ts";
+import { type HttpConfig, readHttp } from "./http-config.ts";
+import { protocolDefaults, type ScrapeProtocol, scrapeProtocols } from "./protocols.ts";
 import { compileRelabeling, relabelActions, relabelDefaults, type RelabelRule } from "./relabel.ts";
-import { kubernetesRoles, type KubernetesRole } from "../discovery/roles.ts";
-import { Secret } from "./secret.ts";
 import { type Fields, openYaml } from "./yaml-fields.ts";
-
-export interface TlsConfig {
-  readonly caFile: string | undefined;
-  readonly certFile: string | undefined;
-  readonly keyFile: string | undefined;
-  readonly serverName: string | undefined;
-  readonly insecureSkipVerify: boolean;
-}
-
-/** Read anew before each request, as files may be rotated. */
-type Credentials =
-  | {
-      readonly scheme: "basic";
-      readonly username: string;
-      readonly secret: Secret | { readonly file: string };
-    }
-  | { readonly scheme: string; readonly secret: Secret | { readonly file: string } };
-
-export interface HttpConfig {
-  readonly credentials: Credentials | undefined;
-  readonly tls: TlsConfig | undefined;
-}
-
-interface StaticConfig {
-  readonly targets: readonly string[];
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-interface KubernetesSelector {
-  readonly role: KubernetesRole;
-  readonly label: string;
-  readonly field: string;
-}
-
-export interface KubernetesConfig {
-  readonly role: KubernetesRole;
-  /** "" means in-cluster, or what the caller decides. */
-  readonly apiServer: string;
-  readonly namespaces: readonly string[];
-  readonly selectors: readonly KubernetesSelector[];
-  readonly http: HttpConfig;
-}
 
 /** 0 means no limit, as in Prometheus. */
 interface ScrapeLimits {
@@ -61,9 +20,11 @@ interface ScrapeLimits {
   readonly labelNameChars: number;
   readonly labelValueChars: number;
   readonly targets: number;
+  /** Dropped targets that are shown. */
+  readonly keepDropped: number;
 }
 
-export interface ScrapeJob {
+export interface ScrapeJob extends DiscoveryConfigs {
   readonly name: string;
   readonly intervalMs: number;
   readonly timeoutMs: number;
@@ -72,12 +33,16 @@ export interface ScrapeJob {
   readonly params: Readonly<Record<string, readonly string[]>>;
   readonly honorLabels: boolean;
   readonly honorTimestamps: boolean;
+  /** Series with times of their own get a staleness marker too when they vanish. */
+  readonly trackTimestampsStaleness: boolean;
+  /** What to ask for, best first. */
+  readonly protocols: readonly ScrapeProtocol[];
+  /** What a page is read as when its media type is missing or unknown. */
+  readonly fallbackProtocol: ScrapeProtocol | undefined;
   readonly http: HttpConfig;
   readonly limits: ScrapeLimits;
   readonly relabel: readonly RelabelRule[];
   readonly metricRelabel: readonly RelabelRule[];
-  readonly staticConfigs: readonly StaticConfig[];
-  readonly kubernetes: readonly KubernetesConfig[];
 }
 
 export interface ScrapeConfig {
@@ -96,6 +61,7 @@ export function parseScrapeConfig(text: string, fileName = "prometheus.yml"): Sc
     intervalMs,
     timeoutMs: global.duration("scrape_timeout", Math.min(10_000, intervalMs)),
     limits: readLimits(global, noLimits),
+    protocols: readProtocols(global, protocolDefaults),
   };
   const externalLabels = global.strings("external_labels");
   const jobs = root.list("scrape_configs").map((job) => readJob(job, defaults));
@@ -108,9 +74,8 @@ export function parseScrapeConfig(text: string, fileName = "prometheus.yml"): Sc
       );
     names.add(job.name);
   }
-  for (const name of ["rule_files", "alerting", "remote_write", "remote_read", "storage"])
-    root.skip(name);
-  global.skip("evaluation_interval");
+  // Read by those who send samples on.
+  root.skip("remote_write");
   root.finish();
   global.finish();
   return { externalLabels, jobs, ignored };
@@ -120,6 +85,7 @@ interface Defaults {
   readonly intervalMs: number;
   readonly timeoutMs: number;
   readonly limits: ScrapeLimits;
+  readonly protocols: readonly ScrapeProtocol[];
 }
 
 const noLimits: ScrapeLimits = {
@@ -129,6 +95,7 @@ const noLimits: ScrapeLimits = {
   labelNameChars: 0,
   labelValueChars: 0,
   targets: 0,
+  keepDropped: 0,
 };
 
 function readLimits(map: Fields, defaults: ScrapeLimits): ScrapeLimits {
@@ -139,6 +106,7 @@ function readLimits(map: Fields, defaults: ScrapeLimits): ScrapeLimits {
     labelNameChars: map.count("label_name_length_limit", defaults.labelNameChars),
     labelValueChars: map.count("label_value_length_limit", defaults.labelValueChars),
     targets: map.count("target_limit", defaults.targets),
+    keepDropped: map.count("keep_dropped_targets", defaults.keepDropped),
   };
 }
 
@@ -159,87 +127,34 @@ function readJob(map: Fields, defaults: Defaults): ScrapeJob {
     params: map.stringLists("params"),
     honorLabels: map.flag("honor_labels", false),
     honorTimestamps: map.flag("honor_timestamps", true),
+    trackTimestampsStaleness: map.flag("track_timestamps_staleness", false),
+    protocols: readProtocols(map, defaults.protocols),
+    fallbackProtocol: map.has("fallback_scrape_protocol")
+      ? map.oneOf("fallback_scrape_protocol", scrapeProtocols, undefined)
+      : undefined,
     http: readHttp(map),
     limits: readLimits(map, defaults.limits),
     relabel: map.list("relabel_configs").map(readRelabel),
     metricRelabel: map.list("metric_relabel_configs").map(readRelabel),
-    staticConfigs: map.list("static_configs").map((entry) => {
-      const config = { targets: entry.texts("targets"), labels: entry.strings("labels") };
-      entry.finish();
-      return config;
-    }),
-    kubernetes: map.list("kubernetes_sd_configs").map(readKubernetes),
+    ...readDiscoveries(map),
   };
   map.finish();
   return job;
 }
 
-export function readHttp(map: Fields): HttpConfig {
-  const basic = map.child("basic_auth");
-  const authorization = map.child("authorization");
-  const bearer = map.text("bearer_token", "");
-  const bearerFile = map.file("bearer_token_file");
-  const tls = map.has("tls_config") ? readTls(map.child("tls_config")) : undefined;
-  let credentials: Credentials | undefined;
-  if (map.has("basic_auth"))
-    credentials = {
-      scheme: "basic",
-      username: basic.text("username", ""),
-      secret: readSecret(basic, "password"),
-    };
-  else if (map.has("authorization"))
-    credentials = {
-      scheme: authorization.text("type", "Bearer"),
-      secret: readSecret(authorization, "credentials"),
-    };
-  else if (bearer !== "") credentials = { scheme: "Bearer", secret: new Secret(bearer) };
-  else if (bearerFile !== undefined)
-    credentials = { scheme: "Bearer", secret: { file: bearerFile } };
-  if (map.has("basic_auth") && map.has("authorization"))
-    map.fail("basic_auth and authorization exclude each other: keep one", "authorization");
-  basic.finish();
-  authorization.finish();
-  return { credentials, tls };
-}
-
-function readSecret(map: Fields, name: string): Secret | { file: string } {
-  const file = map.file(`${name}_file`);
-  if (file !== undefined) return { file };
-  return new Secret(map.text(name, ""));
-}
-
-function readTls(map: Fields): TlsConfig {
-  const tls: TlsConfig = {
-    caFile: map.file("ca_file"),
-    certFile: map.file("cert_file"),
-    keyFile: map.file("key_file"),
-    serverName: map.text("server_name", "") || undefined,
-    insecureSkipVerify: map.flag("insecure_skip_verify", false),
-  };
-  map.finish();
-  return tls;
-}
-
-function readKubernetes(map: Fields): KubernetesConfig {
-  const namespaces = map.child("namespaces");
-  const config: KubernetesConfig = {
-    role: map.oneOf("role", kubernetesRoles, undefined),
-    apiServer: map.text("api_server", ""),
-    namespaces: namespaces.texts("names"),
-    selectors: map.list("selectors").map((entry) => {
-      const selector = {
-        role: entry.oneOf("role", kubernetesRoles, undefined),
-        label: entry.text("label", ""),
-        field: entry.text("field", ""),
-      };
-      entry.finish();
-      return selector;
-    }),
-    http: readHttp(map),
-  };
-  namespaces.finish();
-  map.finish();
-  return config;
+function readProtocols(
+  map: Fields,
+  fallback: readonly ScrapeProtocol[],
+): readonly ScrapeProtocol[] {
+  const name = "scrape_protocols";
+  if (!map.has(name)) return fallback;
+  const found = map.texts(name).map((text) => {
+    const known = scrapeProtocols.find((protocol) => protocol === text);
+    return known ?? map.fail(`${name}: ${text} is none of ${scrapeProtocols.join(", ")}`, name);
+  });
+  if (found.length === 0) map.fail(`${name} must not be empty`, name);
+  if (new Set(found).size !== found.length) map.fail(`${name} names one twice`, name);
+  return found;
 }
 
 export function readRelabel(map: Fields): RelabelRule {

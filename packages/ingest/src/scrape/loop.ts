@@ -2,10 +2,12 @@
  * One target's loop: scrapes at multiples of the interval plus an offset that its identity gives, so that targets spread and
  * a restart keeps their places. A scrape that is still running when the next is due makes that one fall out.
  */
-import { type Clock, messageOf, SkoposError, type MetricSink, sleep } from "@skopos/model";
+import { type Clock, type MetricSink, sleep } from "@skopos/model";
+import { failureOf } from "./failure.ts";
 import type { ScrapeJob } from "./config.ts";
 import type { PageFetcher } from "./fetch.ts";
 import { PageWriter } from "./page-writer.ts";
+import { mediaTypeOr } from "./protocols.ts";
 import type { Relabeling } from "./relabel.ts";
 import type { Target } from "./target.ts";
 
@@ -50,6 +52,7 @@ export class ScrapeLoop {
   readonly #fetcher: PageFetcher;
   readonly #writer: PageWriter;
   readonly #bodyMax: number;
+  readonly #fallback: ScrapeJob["fallbackProtocol"];
   readonly #stop = new AbortController();
   #done: Promise<void> = Promise.resolve();
   #status: TargetStatus;
@@ -67,6 +70,7 @@ export class ScrapeLoop {
     this.#clock = options.clock;
     this.#fetcher = options.fetcher;
     this.#bodyMax = job.limits.bodySizeBytes || bodyMaxDefault;
+    this.#fallback = job.fallbackProtocol;
     this.#writer = new PageWriter(job, options.relabeling, target, options.sink);
     this.#status = {
       job: target.job,
@@ -133,8 +137,9 @@ export class ScrapeLoop {
       const { signal } = this.#stop;
       const { url, timeoutMs } = this.target;
       const request = { url, timeoutMs, bodyMax: this.#bodyMax, signal };
-      const { body, contentType } = await this.#fetcher.fetch(request);
-      const counts = this.#writer.writePage(body, contentType, timeMs, elapsed);
+      const page = await this.#fetcher.fetch(request);
+      const contentType = mediaTypeOr(page.contentType, this.#fallback);
+      const counts = this.#writer.writePage(page.body, contentType, timeMs, elapsed);
       this.#note(startMs, elapsed(), undefined, counts.scraped, counts.refused);
     } catch (error) {
       if (this.#stop.signal.aborted) return;
@@ -144,11 +149,13 @@ export class ScrapeLoop {
   }
 
   #note(startMs: number, durationMs: number, error: unknown, samples: number, refused: number) {
+    const failure =
+      error === undefined ? undefined : failureOf(error, new URL(this.target.url).host);
     this.#status = {
       ...this.#status,
-      health: error === undefined ? "up" : "down",
-      lastError: error === undefined ? "" : reason(error),
-      lastErrorCode: error === undefined ? "" : codeOf(error),
+      health: failure ? "down" : "up",
+      lastError: failure?.text ?? "",
+      lastErrorCode: failure?.code ?? "",
       lastScrapeMs: startMs,
       durationMs,
       samples,
@@ -161,15 +168,4 @@ export class ScrapeLoop {
 export function nextSlot(nowMs: number, intervalMs: number, offsetMs: number): number {
   const base = nowMs - (nowMs % intervalMs) + offsetMs;
   return base > nowMs ? base : base + intervalMs;
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof SkoposError ? error.code : "unavailable";
-}
-
-/** A network error's own words are in its cause. */
-function reason(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : undefined;
-  if (error instanceof SkoposError || !cause) return messageOf(error);
-  return `${messageOf(error)}: ${cause.message}`;
 }

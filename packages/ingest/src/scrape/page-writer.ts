@@ -32,6 +32,8 @@ const reportNames = [
 const unresolved = 0xffffffff;
 const dropped = 0xfffffffe;
 
+const noSeries: ReadonlySet<SeriesRef> = new Set();
+
 export interface PageCounts {
   readonly scraped: number;
   readonly kept: number;
@@ -195,19 +197,28 @@ export class PageWriter {
 
   /**
    * Appends a marker for each series of the last page that this one lacks; returns how many are new. Series with times of
-   * their own get no markers, as in Prometheus.
+   * their own get no markers, as in Prometheus, unless `track_timestamps_staleness` asks for them.
    */
   #markVanished(page: Page): number {
     const now = new Set<SeriesRef>(this.#refs.subarray(0, this.#count));
+    // A series that began to carry times of its own has not vanished.
+    const timed = page.hasTimes ? this.#timedSeries(page) : noSeries;
+    if (this.#job.trackTimestampsStaleness) for (const ref of timed) now.add(ref);
     let added = 0;
     for (const ref of now) if (!this.#live.has(ref)) added++;
-    // A series that began to carry times of its own has not vanished.
-    const timed = new Set<SeriesRef>();
-    if (page.hasTimes)
-      for (let i = 0; i < page.count; i++) timed.add(this.#seriesOf[page.slots[i] ?? 0] ?? dropped);
     for (const ref of this.#live) if (!now.has(ref) && !timed.has(ref)) this.#pushStale(ref);
     this.#live = now;
     return added;
+  }
+
+  #timedSeries(page: Page): Set<SeriesRef> {
+    const timed = new Set<SeriesRef>();
+    for (let i = 0; i < page.count; i++) {
+      const ref = this.#seriesOf[page.slots[i] ?? 0] ?? dropped;
+      const timeMs = page.timesMs[i] ?? Number.NaN;
+      if (timeMs === timeMs && ref !== dropped && ref !== unresolved) timed.add(ref);
+    }
+    return timed;
   }
 
   #markAll(): void {

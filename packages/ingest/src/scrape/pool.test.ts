@@ -104,7 +104,7 @@ describe("a target's pages", () => {
     expect(await scrape(2)).toEqual({ a: "stale", b: "stale", ...failed });
     expect(pool.targets()[0]).toMatchObject({
       health: "down",
-      lastError: "server returned HTTP status 503",
+      lastError: "server returned HTTP status 503 Service Unavailable",
     });
     says("a 3\nb 4\n");
     expect(await scrape(3)).toEqual({ a: 3, b: 4, ...report(2, 2, 2) });
@@ -116,7 +116,7 @@ describe("a target's pages", () => {
     expect(await scrape(1)).toEqual(failed);
     expect(pool.targets()[0]).toMatchObject({
       lastErrorCode: "bad-exposition",
-      lastError: "line 2, column 3: the value is not a number",
+      lastError: "the page cannot be read: line 2, column 3: the value is not a number",
     });
   });
 
@@ -149,6 +149,50 @@ describe("a target's pages", () => {
     says("a 1 1000\n");
     start("  honor_timestamps: false\n");
     expect(await scrape(1)).toMatchObject({ a: 1, up: 1 });
+  });
+});
+
+describe("exemplars", () => {
+  it("of an OpenMetrics page go with their series, at their own time or the scrape's", async () => {
+    const page = [
+      "# TYPE a counter",
+      'a_total 1 # {trace_id="x"} 0.5 1.25',
+      'a_total{b="c"} 2 # {trace_id="y"} 0.7',
+      "# EOF",
+      "",
+    ];
+    says(page.join("\n"), { "content-type": "application/openmetrics-text; version=1.0.0" });
+    start();
+    await scrape(1);
+    const timeMs = sink.pages[0]?.timeMs;
+    expect(sink.exemplars).toEqual([
+      {
+        series: `a_total{instance="${address}", job="app"}`,
+        exemplar: { labels: { trace_id: "x" }, value: 0.5, timeMs: 1250 },
+      },
+      {
+        series: `a_total{b="c", instance="${address}", job="app"}`,
+        exemplar: { labels: { trace_id: "y" }, value: 0.7, timeMs },
+      },
+    ]);
+  });
+});
+
+describe("times of a page's own", () => {
+  it("that are far ahead are not believed", async () => {
+    const aheadMs = clock.nowMs() + 3_600_000;
+    says(`a 1 ${aheadMs}\nb 2\n`);
+    start();
+    expect(await scrape(1)).toMatchObject({ b: 2, up: 1 });
+    expect(sink.pages).toHaveLength(1);
+  });
+
+  it("end with a marker when track_timestamps_staleness is on", async () => {
+    says("a 1 1000\n");
+    start("  track_timestamps_staleness: true\n");
+    await scrape(2);
+    says("");
+    expect(await scrape(3)).toMatchObject({ a: "stale" });
   });
 });
 

@@ -25,7 +25,20 @@ export interface DroppedTarget {
   readonly reason: string;
 }
 
+/** Of one job, where `keep_dropped_targets` does not say less. */
 const droppedKeptMax = 1000;
+
+/** A job and how it fares; plain data. */
+export interface PoolSummary {
+  readonly job: string;
+  readonly up: number;
+  readonly down: number;
+  /** Not scraped yet. */
+  readonly unknown: number;
+  readonly dropped: number;
+  /** Why nothing of the job is scraped, "" when it is. */
+  readonly limitReason: string;
+}
 
 interface Pool {
   readonly job: ScrapeJob;
@@ -35,6 +48,9 @@ interface Pool {
   readonly groups: Map<string, TargetGroup>;
   readonly loops: Map<string, ScrapeLoop>;
   dropped: readonly DroppedTarget[];
+  droppedCount: number;
+  /** Loops of this pool that are on their way out. */
+  readonly ends: Set<Promise<void>>;
   /** Why no further target is scraped, "" when all are. */
   limitReason: string;
 }
@@ -57,12 +73,34 @@ export class ScrapePool {
       job,
       relabeling: compileRelabeling(job.relabel),
       metricRelabeling: compileRelabeling(job.metricRelabel),
-      fetcher: fetcher ? fetcher(job) : createPageFetcher(job.http, clock),
+      fetcher: fetcher ? fetcher(job) : createPageFetcher(job.http, job.protocols, clock),
       groups: new Map(),
       loops: new Map(),
+      ends: new Set(),
       dropped: [],
+      droppedCount: 0,
       limitReason: "",
     };
+  }
+
+  /** Takes up a job. Throws "bad-config" when a file it names cannot be read; then nothing has changed. */
+  addJob(job: ScrapeJob): void {
+    this.#pools.set(job.name, this.#open(job));
+  }
+
+  /** Resolves when the job's targets are no more scraped and marked stale. */
+  async removeJob(name: string): Promise<void> {
+    const pool = this.#pools.get(name);
+    if (!pool) return;
+    this.#pools.delete(name);
+    pool.groups.clear();
+    this.#sync(pool);
+    await Promise.all(pool.ends);
+    await pool.fetcher.close();
+  }
+
+  get jobs(): ScrapeJob[] {
+    return [...this.#pools.values()].map(({ job }) => job);
   }
 
   /** Replaces what `sourcePrefix` (one discovery of one job) contributes. A job the pool does not know is ignored. */
@@ -96,8 +134,11 @@ export class ScrapePool {
   #wantedTargets(pool: Pool): Map<string, Target> {
     const wanted = new Map<string, Target>();
     const dropped: DroppedTarget[] = [];
+    const keptMax = Math.min(pool.job.limits.keepDropped || droppedKeptMax, droppedKeptMax);
+    let droppedCount = 0;
     const drop = (labels: LabelMap, reason: string) => {
-      if (dropped.length < droppedKeptMax)
+      droppedCount++;
+      if (dropped.length < keptMax)
         dropped.push({ job: pool.job.name, discoveredLabels: labels, reason });
     };
     for (const group of pool.groups.values()) {
@@ -112,6 +153,7 @@ export class ScrapePool {
       }
     }
     pool.dropped = dropped;
+    pool.droppedCount = droppedCount;
     const { targets } = pool.job.limits;
     const over = targets > 0 && wanted.size > targets;
     pool.limitReason = over ? `target_limit: ${wanted.size} targets, ${targets} allowed` : "";
@@ -120,7 +162,10 @@ export class ScrapePool {
   }
 
   #end(pool: Pool, loop: ScrapeLoop, markStale: boolean): void {
-    this.#ending.set(loop.target.key, this.#finish(pool, loop, markStale));
+    const ended = this.#finish(pool, loop, markStale);
+    this.#ending.set(loop.target.key, ended);
+    pool.ends.add(ended);
+    void ended.then(() => pool.ends.delete(ended));
   }
 
   async #finish(pool: Pool, loop: ScrapeLoop, markStale: boolean): Promise<void> {
@@ -140,11 +185,13 @@ export class ScrapePool {
     return [...this.#pools.values()].flatMap((pool) => pool.dropped);
   }
 
-  /** Jobs that scrape nothing, and why. */
-  limitReasons(): Record<string, string> {
-    const reasons: Record<string, string> = {};
-    for (const [name, { limitReason }] of this.#pools) if (limitReason) reasons[name] = limitReason;
-    return reasons;
+  /** By job, in their order. */
+  summaries(): PoolSummary[] {
+    return [...this.#pools.values()].map(({ job, loops, droppedCount, limitReason }) => {
+      const counts = { up: 0, down: 0, unknown: 0 };
+      for (const { status } of loops.values()) counts[status.health]++;
+      return { job: job.name, ...counts, dropped: droppedCount, limitReason };
+    });
   }
 
   /** What the targets say about their metric families; the first target to name a family wins. */

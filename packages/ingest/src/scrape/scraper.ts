@@ -1,13 +1,18 @@
-/** A scrape configuration at work: its jobs' static targets and Kubernetes discoveries feed one pool. */
+/** A scrape configuration at work: its jobs' static targets and discoveries feed one pool. */
 import { readFileSync } from "node:fs";
 import type { Clock, MetricSink } from "@skopos/model";
 import { Agent } from "undici";
+import type { KubernetesConfig } from "../discovery/config.ts";
+import type { Discovery } from "../discovery/discovery.ts";
+import { FileDiscovery } from "../discovery/files.ts";
+import { HttpDiscovery } from "../discovery/http.ts";
 import { KubernetesDiscovery } from "../discovery/kubernetes.ts";
 import type { KubeApi } from "../discovery/reflector.ts";
 import { IngestError } from "../errors.ts";
-import type { KubernetesConfig, ScrapeConfig } from "./config.ts";
-import { authorizationHeader, createAgent } from "./fetch.ts";
+import { HttpAgent } from "./agent.ts";
+import type { ScrapeConfig, ScrapeJob } from "./config.ts";
 import { ScrapePool } from "./pool.ts";
+import type { TargetGroup } from "./target.ts";
 
 export interface ScraperOptions {
   readonly config: ScrapeConfig;
@@ -38,62 +43,88 @@ const accountFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /** Starts scraping. Throws "bad-config" when a discovery has no API server to ask. */
 export function startScraper(options: ScraperOptions): Scraper {
-  const { config, sink, clock } = options;
-  const pool = new ScrapePool({ sink, clock, jobs: config.jobs });
-  const discoveries: { job: string; discovery: KubernetesDiscovery }[] = [];
-  const apis = new Map<string, KubeApi>();
-  for (const job of config.jobs) {
-    const groups = job.staticConfigs.map((each, i) => ({
-      source: String(i),
-      labels: each.labels,
-      targets: each.targets.map((address) => ({ __address__: address })),
-    }));
-    pool.setGroups(job.name, "static", groups);
-    for (const [i, kubernetes] of job.kubernetes.entries()) {
-      const { role, namespaces, selectors } = kubernetes;
-      const api = apiFor(kubernetes, options, apis);
-      const onGroups = (found: Parameters<ScrapePool["setGroups"]>[2]) =>
-        pool.setGroups(job.name, `kubernetes-${i}`, found);
-      const settings = { api, role, namespaces, selectors, clock, onGroups };
-      discoveries.push({ job: job.name, discovery: new KubernetesDiscovery(settings) });
-    }
-  }
-  for (const { discovery } of discoveries) discovery.start();
-  return {
-    pool,
-    discoveryErrors() {
-      const errors: Record<string, string> = {};
-      for (const { job, discovery } of discoveries)
-        if (discovery.lastError !== "") errors[job] = discovery.lastError;
-      return errors;
-    },
-    async stop() {
-      await Promise.all(discoveries.map(({ discovery }) => discovery.stop()));
-      await pool.stop();
-      for (const { dispatcher } of apis.values()) await dispatcher?.destroy();
-    },
-  };
+  return new RunningScraper(options);
 }
 
-function apiFor(
-  config: KubernetesConfig,
-  { kubernetes }: ScraperOptions,
-  apis: Map<string, KubeApi>,
-): KubeApi {
-  if (config.apiServer !== "") {
-    const own = {
-      server: config.apiServer,
-      authorization: () => authorizationHeader(config.http),
-      dispatcher: createAgent(config.http.tls),
-    };
-    apis.set(`${config.apiServer} ${apis.size}`, own);
-    return own;
+interface RunningJob {
+  readonly job: ScrapeJob;
+  readonly discoveries: readonly Discovery[];
+}
+
+class RunningScraper implements Scraper {
+  readonly pool: ScrapePool;
+  readonly #options: ScraperOptions;
+  readonly #jobs = new Map<string, RunningJob>();
+  readonly #agents: HttpAgent[] = [];
+  #cluster: KubeApi | undefined;
+
+  constructor(options: ScraperOptions) {
+    this.#options = options;
+    const { config, sink, clock } = options;
+    this.pool = new ScrapePool({ sink, clock, jobs: config.jobs });
+    for (const job of config.jobs) this.#jobs.set(job.name, this.#discover(job));
+    for (const { discoveries } of this.#jobs.values())
+      for (const discovery of discoveries) discovery.start();
   }
-  const known = apis.get("default");
-  if (known) return known;
-  const api = kubernetes ? givenApi(kubernetes) : inClusterApi();
-  apis.set("default", api);
-  return api;
+
+  #discover(job: ScrapeJob): RunningJob {
+    const { clock } = this.#options;
+    const handOn = (source: string) => (groups: readonly TargetGroup[]) =>
+      this.pool.setGroups(job.name, source, groups);
+    handOn("static")(
+      job.staticConfigs.map((each, i) => ({
+        source: String(i),
+        labels: each.labels,
+        targets: each.targets.map((address) => ({ __address__: address })),
+      })),
+    );
+    const discoveries = [
+      ...job.files.map(
+        (config, i) => new FileDiscovery({ config, clock, onGroups: handOn(`file-${i}`) }),
+      ),
+      ...job.httpSd.map(
+        (config, i) => new HttpDiscovery({ config, clock, onGroups: handOn(`http-${i}`) }),
+      ),
+      ...job.kubernetes.map((config, i) => {
+        const api = this.#apiFor(config);
+        const onGroups = handOn(`kubernetes-${i}`);
+        return new KubernetesDiscovery({ ...config, api, clock, onGroups });
+      }),
+    ];
+    return { job, discoveries };
+  }
+
+  discoveryErrors(): Record<string, string> {
+    const errors: Record<string, string> = {};
+    for (const { job, discoveries } of this.#jobs.values()) {
+      const failing = discoveries.find(({ lastError }) => lastError !== "");
+      if (failing) errors[job.name] = failing.lastError;
+    }
+    return errors;
+  }
+
+  async stop(): Promise<void> {
+    const discoveries = [...this.#jobs.values()].flatMap((running) => running.discoveries);
+    await Promise.all(discoveries.map((discovery) => discovery.stop()));
+    await this.pool.stop();
+    await this.#cluster?.dispatcher?.destroy();
+    await Promise.all(this.#agents.map((agent) => agent.close()));
+  }
+
+  #apiFor({ apiServer, http }: KubernetesConfig): KubeApi {
+    if (apiServer === "") {
+      const { kubernetes } = this.#options;
+      this.#cluster ??= kubernetes ? givenApi(kubernetes) : inClusterApi();
+      return this.#cluster;
+    }
+    const agent = new HttpAgent(http, this.#options.clock);
+    this.#agents.push(agent);
+    return {
+      server: apiServer,
+      authorization: () => String(agent.headers()["authorization"] ?? "") || undefined,
+      dispatcher: agent.dispatcher(),
+    };
+  }
 }
 
 export function givenApi({ server, token, ca, cert, key }: KubeAccess): KubeApi {

@@ -38,7 +38,7 @@ export function makeTarget(
   const kept = relabeling.apply(discoveredLabels);
   const address = kept?.get("__address__") ?? "";
   if (!kept || address === "") return { target: undefined, discoveredLabels };
-  const url = targetUrl(kept);
+  const url = targetUrl(kept, job.params);
   const intervalMs = parseDuration(kept.get("__scrape_interval__"));
   const timeoutMs = parseDuration(kept.get("__scrape_timeout__"));
   if (intervalMs === 0 || timeoutMs === 0 || timeoutMs > intervalMs)
@@ -66,17 +66,23 @@ function discovered(job: ScrapeJob, group: TargetGroup, own: LabelMap): LabelSet
   return LabelSet.fromMap({ ...labels, ...group.labels, ...own });
 }
 
-function targetUrl(labels: LabelSet): string {
+/** A parameter's first value can be relabelled, its further ones are the job's. */
+function targetUrl(labels: LabelSet, jobParams: ScrapeJob["params"]): string {
   const scheme = labels.get("__scheme__");
   const address = labels.get("__address__");
   if (scheme !== "http" && scheme !== "https")
     throw new IngestError("bad-config", `target ${address}: unknown scheme "${scheme}"`);
   const path = labels.get("__metrics_path__") || "/metrics";
   const [pathname = "", query = ""] = path.split(/\?(.*)/s);
-  const params = new URLSearchParams(query);
+  const params = new Map(Object.entries(jobParams).map(([name, values]) => [name, [...values]]));
   for (const [name, value] of labels.entries())
-    if (name.startsWith("__param_")) params.set(name.slice(8), value);
-  const text = params.toString();
+    if (name.startsWith("__param_")) {
+      const param = name.slice(8);
+      params.set(param, [value, ...(params.get(param)?.slice(1) ?? [])]);
+    }
+  const search = new URLSearchParams(query);
+  for (const [name, values] of params) for (const value of values) search.append(name, value);
+  const text = search.toString();
   const url = `${scheme}://${address}${pathname.startsWith("/") ? "" : "/"}${pathname}`;
   if (!URL.canParse(url) || address.includes("/"))
     throw new IngestError("bad-config", `target ${JSON.stringify(address)} is not host:port`);

@@ -63,6 +63,10 @@ export class Fields {
     this.#entries = entries;
   }
 
+  names(): string[] {
+    return [...this.#entries.keys()];
+  }
+
   has(name: string): boolean {
     return this.#entries.has(name);
   }
@@ -71,6 +75,7 @@ export class Fields {
     return this.#reader.fail((name && this.#entries.get(name)) || this.#node, reason);
   }
 
+  /** Has an effect elsewhere. */
   skip(name: string): void {
     this.#asked.add(name);
   }
@@ -100,6 +105,11 @@ export class Fields {
   file(name: string): string | undefined {
     const value = this.text(name, "");
     return value === "" ? undefined : path.resolve(path.dirname(this.#reader.fileName), value);
+  }
+
+  /** A list of files; relative ones are resolved as in `file`. */
+  files(name: string): string[] {
+    return this.texts(name).map((each) => path.resolve(path.dirname(this.#reader.fileName), each));
   }
 
   flag(name: string, fallback: boolean): boolean {

@@ -197,11 +197,10 @@ function bindScraping(routes: Routes, { telemetry, scrapeConfig }: PrometheusPar
     targetMetadataOf(await telemetry.call("targetMetadata", null), parameters),
   );
   routes.get("/targets/relabel_steps", ({ parameters }) => relabelStepsOf(config(), parameters));
-  routes.get("/scrape_pools", () => ({
-    scrapePools: config()
-      .jobs.map(({ name }) => name)
-      .sort(),
-  }));
+  routes.get("/scrape_pools", async () => {
+    const pools = await telemetry.call("scrapePools", null);
+    return { scrapePools: pools.map(({ job }) => job).sort() };
+  });
   routes.get("/scrape_pools/config", ({ parameters }) => {
     const name = required(parameters, "scrapePool");
     const yaml = shownPool(scrapeConfig.text, name);
