@@ -18,10 +18,14 @@ export interface SpanEdge {
 
 const edgesMax = 20_000;
 
-/** Edges between services (as spans name them), most calls first. `nameOf` says which service a span belongs to. */
+/**
+ * Edges between services (as spans name them), most calls first. `nameOf` says which service a span belongs to, `nameOfPeer`
+ * which one is meant by the name that a client span gives its callee.
+ */
 export function serviceGraph(
   traces: Iterable<readonly Span[]>,
   nameOf: (span: Span) => string = ({ service }) => service,
+  nameOfPeer: (name: string) => string = (name) => name,
 ): SpanEdge[] {
   const edges = new Map<string, { source: string; target: string; errors: number; ms: number[] }>();
   const note = (source: string, target: string, failed: boolean, ms: number) => {
@@ -46,7 +50,8 @@ export function serviceGraph(
           callee.status === "error" || (span.kind === "client" && span.status === "error");
         note(source, nameOf(callee), failed, lengthMs(forest, child));
       }
-      const named = span.kind === "client" && !answered ? peerOf(span) : undefined;
+      const peer = span.kind === "client" && !answered ? peerOf(span) : undefined;
+      const named = peer === undefined ? undefined : nameOfPeer(peer);
       if (named !== undefined && named !== source && !delegates(forest, index))
         note(source, named, span.status === "error", lengthMs(forest, index));
     });

@@ -7,7 +7,7 @@ import type { ClusterWatch, Topology } from "@skopos/mesh";
 import { type LogEngine, messageOf, SkoposError, type Span, type TraceEngine } from "@skopos/model";
 import { serviceGraph } from "@skopos/traces";
 import { toLogLine } from "../views/log-view.ts";
-import { requestIdOf, serviceIdOf } from "../views/span-entity.ts";
+import { requestIdOf, serviceIdOf, serviceIdOfName } from "../views/span-entity.ts";
 
 export interface JoinParts {
   readonly traces: TraceEngine;
@@ -54,7 +54,9 @@ export async function joinsOf(
   const wanted = request.span === undefined ? spans : around(spans, request.span);
   const lines = await linesOf(parts, { traceId, requestId, fromMs, toMs, signal }, warnings);
   const nameOf = (span: Span) => serviceIdOf(span) ?? span.service;
-  const edges = serviceGraph([wanted], nameOf).map(({ source, target }) => edgeRef(source, target));
+  const edges = serviceGraph([wanted], nameOf, serviceIdOfName).map(({ source, target }) =>
+    edgeRef(source, target),
+  );
   const named = wanted.map(serviceIdOf).concat(
     request.service,
     edges.map(({ id }) => targetOf(id)),
@@ -194,6 +196,7 @@ function edgeOf(
   const [called] = serviceGraph(
     [spans.filter((other) => other === span || other.parentSpanId === span.spanId)],
     nameOf,
+    serviceIdOfName,
   );
   return called && called.source === own ? edgeRef(own, called.target) : null;
 }

@@ -10,7 +10,7 @@ import {
   exclusiveTimes,
   serviceGraph,
 } from "@skopos/traces";
-import { serviceIdOf } from "../views/span-entity.ts";
+import { serviceIdOf, serviceIdOfName } from "../views/span-entity.ts";
 import { explainTrace } from "../views/trace-explanation.ts";
 import { toTraceOutline } from "../views/trace-outline.ts";
 import { toSpanJson } from "../views/trace-view.ts";
@@ -113,7 +113,7 @@ export class TraceInsight {
     const ids = await this.#search("{ }", range, graphTracesMax, signal);
     const traces = await this.#fetch(ids, signal);
     const nameOf = (span: Span) => serviceIdOf(span) ?? span.service;
-    const edges = serviceGraph(traces, nameOf);
+    const edges = serviceGraph(traces, nameOf, serviceIdOfName);
     const reporting = new Set(traces.flat().map(nameOf));
     // A full page of traces covers less than the range asked for.
     const firstMs = Math.min(

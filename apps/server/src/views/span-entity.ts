@@ -21,6 +21,12 @@ export function serviceIdOf(span: Span): string | undefined {
   return namespace === undefined ? undefined : `${namespace}/${span.service}`;
 }
 
+/** "namespace/name" of Istio's "name.namespace"; other names stay. */
+export function serviceIdOfName(name: string): string {
+  const parts = /^([^./]+)\.([^./]+)$/.exec(name);
+  return parts ? `${parts[2]}/${parts[1]}` : name;
+}
+
 export function serviceEntity(span: Span): EntityRef | null {
   const id = serviceIdOf(span);
   if (id === undefined) return null;

@@ -38,7 +38,10 @@ const outboundCluster = /^outbound\|\d+\|([^|]*)\|([^.|]+)(?:\.([^.|]+))?/;
 const textOf = (value: AttributeValue | undefined) =>
   typeof value === "string" && value !== "" && value !== "-" ? value : undefined;
 
-const milliseconds = (ms: number) => `${ms >= 10 ? ms.toFixed(0) : ms.toFixed(1)} ms`;
+function milliseconds(ms: number): string {
+  if (ms < 0.1) return "less than 0.1 ms";
+  return `${ms >= 10 ? ms.toFixed(0) : ms.toFixed(1)} ms`;
+}
 
 export function explainTrace(facts: TraceFacts): Statement[] {
   const involved = new Map<string, EntityRef>();
@@ -158,16 +161,22 @@ function changesBefore(
   { joins }: TraceFacts,
   involved: ReadonlyMap<string, EntityRef>,
 ): Statement[] {
-  return joins.changes
-    .filter(({ serviceId, at }) => serviceId !== null && involved.has(serviceId) && at <= joins.at)
-    .slice(0, statementsOfKindMax)
-    .map((change) => ({
-      kind: "change",
-      text: `${agoText(joins.at - change.at)} before it, ${change.object.objectKind ?? "an object"} ${change.object.name} changed: ${change.summary}.`,
-      row: null,
-      entity: change.object,
-      path: webPaths.changes({ id: change.id }),
-    }));
+  return (
+    joins.changes
+      .filter(
+        ({ serviceId, at }) => serviceId !== null && involved.has(serviceId) && at <= joins.at,
+      )
+      // What was made new had no traffic to harm before.
+      .filter(({ kind }) => kind !== "config-created")
+      .slice(0, statementsOfKindMax)
+      .map((change) => ({
+        kind: "change",
+        text: `${agoText(joins.at - change.at)} before it, ${change.object.objectKind ?? "an object"} ${change.object.name} changed: ${change.summary}.`,
+        row: null,
+        entity: change.object,
+        path: webPaths.changes({ id: change.id }),
+      }))
+  );
 }
 
 function agoText(ms: number): string {
