@@ -189,7 +189,7 @@ function fieldType({ scope, name }: Field): Type {
   return type === "int" || type === "duration" ? "number" : (type ?? "any");
 }
 
-/** The type of the whole; its parts are checked. A field of the parent is only refused once nothing else is wrong. */
+/** The type of the whole; its parts are checked on the way. */
 function typeOf(expr: FieldExpr): Type {
   switch (expr.type) {
     case "literal":
