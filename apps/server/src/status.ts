@@ -32,6 +32,14 @@ function turnedAway(signals: IntakeStats | undefined): string {
     : `${spansRejected} spans and ${linesRejected} lines were refused`;
 }
 
+/** "3 of 24 files of older samples are back". */
+export function restoringText({
+  filesDone,
+  filesTotal,
+}: NonNullable<TelemetryStats["restoring"]>): string {
+  return `${filesDone} of ${filesTotal} files of older samples are back`;
+}
+
 export class StatusBoard {
   readonly #version: string;
   readonly #clock: Clock;
@@ -115,7 +123,7 @@ export class StatusBoard {
       this.set(
         "Telemetry",
         "ok",
-        `${stats.seriesActive} series, ${stats.targetsUp} targets up, ${stats.targetsDown} down`,
+        `${stats.seriesActive} series, ${stats.targetsUp} targets up, ${stats.targetsDown} down${stats.restoring ? `; ${restoringText(stats.restoring)}` : ""}`,
       );
       return stats;
     } catch (error) {

@@ -30,6 +30,7 @@ export { Journal, type JournalOptions, type JournalWriter } from "./journal/jour
 export { EventLog, type EventLogOptions, type SequencedEvent } from "./state/event-log.ts";
 export { Head, type HeadOptions, type HeadStats } from "./head/head.ts";
 export { MetricStore, type MetricStoreOptions, type Restored } from "./head/metric-store.ts";
+export type { HeadCardinality } from "./head/cardinality.ts";
 export { HeadView } from "./head/head-view.ts";
 export type { HeadShare } from "./head/memory.ts";
 export { followPages } from "./head/page-follower.ts";

@@ -4,6 +4,7 @@ import type { FastifyInstance } from "fastify";
 import { messageOf } from "@skopos/model";
 import type { IntakeStats } from "../threads/intake-calls.ts";
 import type { Intake } from "../threads/intake.ts";
+import { restoringText } from "../status.ts";
 import { watchLoopDelay } from "../threads/loop-delay.ts";
 import type { RemoteWrite, RemoteWriteProgress } from "../threads/remote-write.ts";
 import type { RpcCaller } from "../threads/rpc.ts";
@@ -225,15 +226,17 @@ function exposition(families: readonly MetricFamily[]): string {
 export function bindSelf(app: FastifyInstance, parts: SelfParts, metrics: SelfMetrics): void {
   app.get("/-/healthy", (_request, reply) => reply.type("text/plain").send("Skopos is healthy.\n"));
   app.get("/-/ready", async (_request, reply) => {
+    let restoring: TelemetryStats["restoring"];
     try {
-      await parts.telemetry.call("stats", null);
+      ({ restoring } = await parts.telemetry.call("stats", null));
     } catch (error) {
       return reply
         .status(503)
         .type("text/plain")
         .send(`Skopos is not ready: ${messageOf(error)}\n`);
     }
-    return reply.type("text/plain").send("Skopos is ready.\n");
+    const still = restoring ? ` Rules run; ${restoringText(restoring)}.` : "";
+    return reply.type("text/plain").send(`Skopos is ready.${still}\n`);
   });
   app.route({
     method: ["POST", "PUT"],

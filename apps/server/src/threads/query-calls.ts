@@ -23,7 +23,7 @@ import type {
   TraceSearchResult,
 } from "@skopos/model";
 import type { JsonNode } from "@skopos/promql/syntax";
-import type { ClickHouseConnection, HeadShare } from "@skopos/store";
+import type { ClickHouseConnection, HeadCardinality, HeadShare } from "@skopos/store";
 import type { FederateRequest } from "./federation.ts";
 
 /** What a query thread is started with. */
@@ -45,20 +45,6 @@ export interface QueryOptions {
   readonly seriesLimit: number | undefined;
   /** Whether the answer tells what the query cost. */
   readonly stats: boolean;
-}
-
-/** The ten, or `limit`, biggest of each. */
-export interface HeadCardinality {
-  readonly labelPairs: number;
-  readonly seriesByMetric: readonly NamedCount[];
-  readonly valuesByLabel: readonly NamedCount[];
-  readonly bytesByLabel: readonly NamedCount[];
-  readonly seriesByPair: readonly NamedCount[];
-}
-
-export interface NamedCount {
-  readonly name: string;
-  readonly value: number;
 }
 
 interface SeriesRequest {

@@ -22,7 +22,6 @@ import {
   Tombstones,
 } from "@skopos/store";
 import { createTraceEngine } from "@skopos/traceql";
-import { cardinalityOf } from "./cardinality.ts";
 import { federate } from "./federation.ts";
 import { limitSeries, sendJson, sendText } from "./json-answer.ts";
 import type { QueryCalls, QueryOptions, QueryThreadData } from "./query-calls.ts";
@@ -46,8 +45,6 @@ const metrics = createMaskedReader(
 );
 const traces = createTraceEngine(createTraceReader(client));
 const logs = createLogEngine(createLogReader(client));
-/** Series that a survey of the head looks at. */
-const surveyedSeriesMax = 2_000_000;
 
 const engine = ({ cancelled }: CallContext, reader: MetricReader = metrics, lookbackMs?: number) =>
   createMetricEngine({
@@ -86,10 +83,7 @@ serveCalls<QueryCalls>(parentPort, {
   federate: (request, { cancelled, emit }) => sendText(federate(metrics, request, cancelled), emit),
   remoteRead: ({ body, externalLabels }, { cancelled }) =>
     answerRead(metrics, body, externalLabels, cancelled),
-  cardinality: async ({ limit }) => {
-    const everything = { matcherSets: [], startMs: -8.64e15, endMs: 8.64e15 };
-    return cardinalityOf(await head.series({ ...everything, limit: surveyedSeriesMax }), limit);
-  },
+  cardinality: ({ limit }) => head.cardinality(limit),
   exemplars: ({ query, ...range }) => {
     const matcherSets = selectorsOf(parse(query)).map(({ matchers }) => matchers);
     return matcherSets.length === 0 ? [] : head.exemplars({ ...range, matcherSets });

@@ -57,6 +57,12 @@ export interface TelemetryStats {
   readonly targetsUp: number;
   readonly targetsDown: number;
   readonly restoredSamples: number;
+  /** Older samples are still coming back after a start; rules run already. */
+  readonly restoring: {
+    readonly filesDone: number;
+    readonly filesTotal: number;
+    readonly samples: number;
+  } | null;
   /** 99th percentile of how late this thread's loop ran, since the last time it was asked. */
   readonly loopDelayMs: number;
   readonly warnings: readonly string[];

@@ -206,8 +206,10 @@ function statsOf(
     targetsDown: targets.filter(({ health }) => health === "down").length,
     loopDelayMs: loopDelay.read(),
     restoredSamples: metrics.restored.snapshotSamples + metrics.restored.replayedSamples,
+    restoring: metrics.restoring ?? null,
     warnings: [
       ...warnings,
+      ...metrics.restoreWarnings,
       ...Object.entries(scraper.discoveryErrors()).map(
         ([job, error]) => `discovery of ${job}: ${error}`,
       ),

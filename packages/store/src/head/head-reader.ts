@@ -30,7 +30,7 @@ import { type FamilyPlan, FamilyReader } from "./family-read.ts";
 import { HistogramReader } from "./histograms.ts";
 import { endOfList } from "./label-index.ts";
 import { matchSeries } from "./match.ts";
-import { controlDouble, groupWord, groupWords, type HeadShare } from "./memory.ts";
+import { groupWord, groupWords, type HeadShare } from "./memory.ts";
 import { mergePieces, type Piece } from "./merge.ts";
 
 export interface CatalogSource {
@@ -71,7 +71,6 @@ const startOver = Symbol("start over");
 
 export class HeadReader implements MetricReader, ExemplarReader {
   readonly #groups: Int32Array;
-  readonly #bounds: Float64Array;
   readonly #source: CatalogSource;
   readonly #families: FamilyReader;
   readonly #histograms: HistogramReader;
@@ -79,16 +78,10 @@ export class HeadReader implements MetricReader, ExemplarReader {
 
   constructor(share: HeadShare, source: CatalogSource) {
     this.#groups = new Int32Array(share.groups);
-    this.#bounds = new Float64Array(share.control);
     this.#source = source;
     this.#families = new FamilyReader(share);
     this.#histograms = new HistogramReader(share);
     this.#exemplars = new ExemplarRing(share);
-  }
-
-  /** Every sample from here on that the head was ever given is in it; 0 when that is true of all. Unix ms. */
-  get completeSinceMs(): number {
-    return f64(this.#bounds, controlDouble.completeSinceMs);
   }
 
   /** Throws `limit`, `cancelled`, `bad-regex`; `unavailable` when the head changes faster than it can be read. */

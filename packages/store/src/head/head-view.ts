@@ -9,12 +9,14 @@ import type {
   SeriesBlock,
 } from "@skopos/model";
 import { SkoposError } from "@skopos/model";
+import { cardinalityOf, type HeadCardinality } from "./cardinality.ts";
 import { FoldedDefinitions } from "./definitions.ts";
 import { HeadReader } from "./head-reader.ts";
 import { controlWord, formatVersion, type HeadShare } from "./memory.ts";
 
 /** Needs nothing but the share: what is new is found in shared memory when a question comes. */
 export class HeadView implements MetricReader, ExemplarReader {
+  readonly #folded: FoldedDefinitions;
   readonly #reader: HeadReader;
 
   /** Throws `bad-share` when the share was made by another version of this code. */
@@ -22,16 +24,12 @@ export class HeadView implements MetricReader, ExemplarReader {
     if (new Int32Array(share.control)[controlWord.format] !== formatVersion)
       throw new SkoposError("bad-share", "the head was shared by another version of the program");
     const folded = new FoldedDefinitions(share);
+    this.#folded = folded;
     this.#reader = new HeadReader(share, {
       catalog: () => folded.catalog(),
       covers: (definedAt) => folded.covers(definedAt),
       behind: () => folded.behind,
     });
-  }
-
-  /** Every sample from here on that the head was ever given is in it; 0 when that is true of all. Unix ms. */
-  get completeSinceMs(): number {
-    return this.#reader.completeSinceMs;
   }
 
   select(request: MetricSelect): Promise<SeriesBlock> {
@@ -57,5 +55,10 @@ export class HeadView implements MetricReader, ExemplarReader {
 
   exemplars(request: LabelSelect): Promise<ExemplarSeries[]> {
     return this.#reader.exemplars(request);
+  }
+
+  /** The `limit` largest of each kind, of every series the head has a name for. */
+  cardinality(limit: number): HeadCardinality {
+    return cardinalityOf(this.#folded.catalog().index, limit);
   }
 }

@@ -3,7 +3,7 @@ import os from "node:os";
 import { compileAnchored, formatDuration } from "@skopos/model";
 import { functionTable } from "@skopos/promql/syntax";
 import type { ServerConfig } from "../../config.ts";
-import type { HeadCardinality } from "../../threads/query-calls.ts";
+import type { HeadCardinality } from "@skopos/store";
 import type { MetricFamily } from "../self.ts";
 import type { TelemetryStats } from "../../threads/telemetry-calls.ts";
 
