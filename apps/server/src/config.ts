@@ -70,7 +70,7 @@ const schema = z.strictObject({
       /** How long one-minute roll-ups are kept. */
       rollupRetention: duration.default(90 * 86_400_000),
       /** An hour of samples is carried so long after its end; later samples of it are refused. */
-      carryAfter: duration.default(3_600_000),
+      carryAfter: duration.default(2 * 3_600_000),
     })
     .prefault({}),
   storage: z

@@ -3,9 +3,8 @@
  * the batch from there to `intent` may be. The intent is on disk before the batch is sent, so that after a crash the very same batch is sent again and
  * ClickHouse recognises it.
  */
-import { open, readFile, rename } from "node:fs/promises";
-import { dirname } from "node:path";
 import { SkoposError } from "@skopos/model";
+import { readWholeFile, replaceFile } from "../journal/whole-file.ts";
 
 export interface Checkpoint {
   /** Of the journal that the positions belong to. */
@@ -15,13 +14,8 @@ export interface Checkpoint {
 }
 
 export async function readCheckpoint(file: string): Promise<Checkpoint | undefined> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
-  }
+  const text = await readWholeFile(file);
+  if (text === undefined) return undefined;
   const json: unknown = JSON.parse(text);
   if (typeof json === "object" && json !== null && "identity" in json && "done" in json) {
     const { identity, done } = json;
@@ -36,19 +30,5 @@ export async function readCheckpoint(file: string): Promise<Checkpoint | undefin
 }
 
 export async function writeCheckpoint(file: string, checkpoint: Checkpoint): Promise<void> {
-  const next = `${file}.next`;
-  const handle = await open(next, "w");
-  try {
-    await handle.writeFile(`${JSON.stringify(checkpoint)}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(next, file);
-  const dir = await open(dirname(file), "r");
-  try {
-    await dir.sync();
-  } finally {
-    await dir.close();
-  }
+  await replaceFile(file, `${JSON.stringify(checkpoint)}\n`);
 }

@@ -39,6 +39,7 @@ import {
   type RestoredSnapshot,
 } from "./snapshot-restore.ts";
 import { SnapshotWriter } from "./snapshot.ts";
+import { SteadyTime } from "./steady-time.ts";
 
 export interface MetricStoreOptions {
   /** For the snapshot; made when missing. */
@@ -84,6 +85,7 @@ export class MetricStore implements MetricSink {
   readonly #journal: JournalWriter;
   readonly #identity: number;
   readonly #clock: Clock;
+  readonly #time: SteadyTime;
   readonly #retentionMs: number;
   readonly #carriage: CarriageOptions | undefined;
   #carriedThroughMs: number;
@@ -113,6 +115,7 @@ export class MetricStore implements MetricSink {
   ) {
     this.#journal = options.journal;
     this.#clock = options.clock;
+    this.#time = new SteadyTime(options.clock);
     this.#retentionMs = options.retentionMs ?? retentionMsDefault;
     this.#carriage = options.carriage;
     this.#carriedThroughMs = options.carriage?.carriedThroughMs ?? Infinity;
@@ -330,7 +333,7 @@ export class MetricStore implements MetricSink {
 
   #dropLater(): void {
     this.#cancelDrop = this.#clock.after(dropEveryMs, () => {
-      const nowMs = this.#clock.nowMs();
+      const nowMs = this.#time.nowMs();
       this.#seal(nowMs);
       this.#drop(this.#dropTime(nowMs));
     });
