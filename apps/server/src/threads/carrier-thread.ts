@@ -20,6 +20,7 @@ import {
   runHistoryCarrier,
   Tombstones,
 } from "@skopos/store";
+import { giveWayToPaging } from "./give-way.ts";
 import { portLog } from "./port-log.ts";
 import type { HistoryFiles } from "./telemetry-calls.ts";
 
@@ -39,6 +40,7 @@ const lookAtDiskEveryMs = 60_000;
 invariant(parentPort, "the carrier thread has a parent");
 const port = parentPort;
 const data = workerData as CarrierThreadData;
+giveWayToPaging();
 const log = portLog(port);
 const stop = new AbortController();
 port.on("message", (message: unknown) => {

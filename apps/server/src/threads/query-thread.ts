@@ -23,6 +23,7 @@ import {
 } from "@skopos/store";
 import { createTraceEngine } from "@skopos/traceql";
 import { federate } from "./federation.ts";
+import { giveWayToPaging } from "./give-way.ts";
 import { limitSeries, sendJson, sendText } from "./json-answer.ts";
 import type { QueryCalls, QueryOptions, QueryThreadData } from "./query-calls.ts";
 import { QueryCost } from "./query-cost.ts";
@@ -30,6 +31,7 @@ import { answerRead } from "./remote-read.ts";
 import { type CallContext, serveCalls } from "./rpc.ts";
 
 invariant(parentPort, "the query thread has a parent");
+giveWayToPaging();
 const data = workerData as QueryThreadData;
 const head = new HeadView(data.head);
 const client = openClickHouse(data.clickhouse);
