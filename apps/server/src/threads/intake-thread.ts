@@ -4,7 +4,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { LogTailer, Masker, PodWatch, SignalIntake } from "@skopos/ingest";
-import { invariant, systemClock } from "@skopos/model";
+import { invariant, messageOf, systemClock } from "@skopos/model";
 import { LogStore, TraceStore } from "@skopos/store";
 import { giveWayToPaging } from "./give-way.ts";
 import type { IntakeCalls, IntakeSettings, IntakeThreadData } from "./intake-calls.ts";
@@ -12,6 +12,8 @@ import { acceptSignals } from "./intake-pushes.ts";
 import { portLog } from "./port-log.ts";
 import { RemoteJournal } from "./remote-journal.ts";
 import { serveCalls } from "./rpc.ts";
+
+const patternsEveryMs = 10_000;
 
 type LogFiles = NonNullable<IntakeSettings["logFiles"]>;
 
@@ -53,11 +55,29 @@ function readFiles({ dir, positionsFile, node, kubernetes }: LogFiles) {
   };
 }
 
+let cancelFlush = () => {};
+const flushLater = () => {
+  cancelFlush = systemClock.after(patternsEveryMs, () => {
+    flushPatterns().finally(flushLater);
+  });
+};
+/** Counts of templates are worth no refusal: what cannot be written now is left out, and said. */
+async function flushPatterns(): Promise<void> {
+  try {
+    await intake.flushPatterns();
+  } catch (error) {
+    log.warn({ error: messageOf(error) }, "counts of log templates could not be written");
+  }
+}
+flushLater();
+
 serveCalls<IntakeCalls>(port, {
   push: (push) => acceptSignals(push, intake),
   stats: () => ({ ...intake.counts, masked: masker.counts }),
   close: async () => {
+    cancelFlush();
     await files?.stop();
+    await flushPatterns();
     setImmediate(() => {
       data.journal.close();
       port.close();
