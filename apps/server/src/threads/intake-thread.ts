@@ -4,7 +4,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { LogTailer, Masker, PodWatch, SignalIntake } from "@skopos/ingest";
-import { invariant, messageOf, systemClock } from "@skopos/model";
+import { invariant, messageOf, sleep, systemClock } from "@skopos/model";
 import { LogStore, TraceStore } from "@skopos/store";
 import { giveWayToPaging } from "./give-way.ts";
 import type { IntakeCalls, IntakeSettings, IntakeThreadData } from "./intake-calls.ts";
@@ -55,12 +55,8 @@ function readFiles({ dir, positionsFile, node, kubernetes }: LogFiles) {
   };
 }
 
-let cancelFlush = () => {};
-const flushLater = () => {
-  cancelFlush = systemClock.after(patternsEveryMs, () => {
-    flushPatterns().finally(flushLater);
-  });
-};
+const closing = new AbortController();
+
 /** Counts of templates are worth no refusal: what cannot be written now is left out, and said. */
 async function flushPatterns(): Promise<void> {
   try {
@@ -69,15 +65,23 @@ async function flushPatterns(): Promise<void> {
     log.warn({ error: messageOf(error) }, "counts of log templates could not be written");
   }
 }
-flushLater();
+
+/** Once more at the end. */
+async function keepFlushing(): Promise<void> {
+  while (!closing.signal.aborted) {
+    await sleep(systemClock, patternsEveryMs, closing.signal);
+    await flushPatterns();
+  }
+}
+const flushed = keepFlushing();
 
 serveCalls<IntakeCalls>(port, {
   push: (push) => acceptSignals(push, intake),
   stats: () => ({ ...intake.counts, masked: masker.counts }),
   close: async () => {
-    cancelFlush();
     await files?.stop();
-    await flushPatterns();
+    closing.abort();
+    await flushed;
     setImmediate(() => {
       data.journal.close();
       port.close();
