@@ -83,6 +83,16 @@ const pages = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: "/targets",
+    component: lazyRouteComponent(() => import("./pages/metrics/Targets.tsx"), "Targets"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/cardinality",
+    component: lazyRouteComponent(() => import("./pages/metrics/Cardinality.tsx"), "Cardinality"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: "/alerts",
     component: lazyRouteComponent(() => import("./pages/alerts/Alerts.tsx"), "Alerts"),
   }),

@@ -41,6 +41,8 @@ export const webPaths = {
   logs: (query?: string, range?: PathRange) => withQuery("/logs", { q: query }, range),
   /** Not "/metrics", where Prometheus scrapes this program itself. */
   metrics: (query?: string, range?: PathRange) => withQuery("/query", { q: query }, range),
+  targets: () => "/targets",
+  cardinality: () => "/cardinality",
   alerts: (rule?: string) => withQuery("/alerts", { rule }),
   changes: (query: { id?: string; service?: string; q?: string } = {}, range?: PathRange) =>
     withQuery("/changes", query, range),

@@ -1,5 +1,7 @@
 /** Prometheus's HTTP API as far as the Metrics page asks it: the only wire types declared here, because they are Prometheus's. */
 import { SkoposError } from "@skopos/model";
+import { queryOptions } from "@tanstack/react-query";
+import { z } from "zod";
 
 const prometheusPrefix = "/api/v1";
 
@@ -87,25 +89,103 @@ export function readAnswer(httpStatus: number, text: string): QueryAnswer {
   return { data, notes: [...texts(body["warnings"]), ...texts(body["infos"])] };
 }
 
-async function ask(
+async function send(
   path: string,
   parameters: Record<string, string>,
   signal: AbortSignal,
-): Promise<QueryAnswer> {
+): Promise<{ status: number; text: string }> {
   const search = new URLSearchParams(parameters).toString();
-  let response: Response;
   try {
-    response = await fetch(`${prometheusPrefix}/${path}?${search}`, {
+    const response = await fetch(`${prometheusPrefix}/${path}?${search}`, {
       credentials: "same-origin",
       signal,
     });
+    return { status: response.status, text: await response.text() };
   } catch (cause) {
     throw new SkoposError("unreachable", "no answer from the server: is skopos running?", {
       cause,
     });
   }
-  return readAnswer(response.status, await response.text());
 }
+
+async function ask(
+  path: string,
+  parameters: Record<string, string>,
+  signal: AbortSignal,
+): Promise<QueryAnswer> {
+  const { status, text } = await send(path, parameters, signal);
+  return readAnswer(status, text);
+}
+
+async function read<Schema extends z.ZodType>(
+  path: string,
+  parameters: Record<string, string>,
+  schema: Schema,
+  signal: AbortSignal,
+): Promise<z.infer<Schema>> {
+  const { status, text } = await send(path, parameters, signal);
+  return readBody(status, text, schema);
+}
+
+/** The `data` of an answer that is no query's. Throws `QueryError`. */
+export function readBody<Schema extends z.ZodType>(
+  httpStatus: number,
+  text: string,
+  schema: Schema,
+): z.infer<Schema> {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    body = null;
+  }
+  if (isRecord(body) && body["status"] === "success") {
+    const result = schema.safeParse(body["data"]);
+    if (result.success) return result.data;
+  }
+  const said = isRecord(body) && typeof body["error"] === "string" ? body["error"] : "";
+  throw new QueryError("http", said || `the server's answer (${httpStatus}) is not Prometheus's`);
+}
+
+const labelMap = z.record(z.string(), z.string());
+const targetsAnswer = z.object({
+  activeTargets: z.array(
+    z.object({
+      labels: labelMap,
+      discoveredLabels: labelMap,
+      scrapePool: z.string(),
+      scrapeUrl: z.string(),
+      health: z.enum(["up", "down", "unknown"]),
+      lastError: z.string(),
+      lastScrape: z.string(),
+      lastScrapeDuration: z.number(),
+      scrapeInterval: z.string(),
+    }),
+  ),
+  droppedTargetCounts: z.record(z.string(), z.number()),
+});
+export type Target = z.infer<typeof targetsAnswer>["activeTargets"][number];
+
+export const targetsQuery = queryOptions({
+  queryKey: ["prometheus", "targets"],
+  queryFn: ({ signal }) => read("targets", {}, targetsAnswer, signal),
+  refetchInterval: 15_000,
+});
+
+const counts = z.array(z.object({ name: z.string(), value: z.number() }));
+const cardinalityAnswer = z.object({
+  headStats: z.object({ numSeries: z.number(), numLabelPairs: z.number() }),
+  seriesCountByMetricName: counts,
+  labelValueCountByLabelName: counts,
+  memoryInBytesByLabelName: counts,
+  seriesCountByLabelValuePair: counts,
+});
+export type Cardinality = z.infer<typeof cardinalityAnswer>;
+
+export const cardinalityQuery = queryOptions({
+  queryKey: ["prometheus", "cardinality"],
+  queryFn: ({ signal }) => read("status/tsdb", { limit: "25" }, cardinalityAnswer, signal),
+});
 
 export function instantQuery(
   query: string,

@@ -13,6 +13,8 @@ import type { ComponentType } from "react";
 
 export interface Place {
   readonly path: string;
+  /** Addresses of pages that belong here too. */
+  readonly also?: readonly string[];
   readonly name: string;
   readonly icon: ComponentType<{ size?: number; "aria-hidden"?: "true" }>;
 }
@@ -24,7 +26,7 @@ export const places: readonly Place[] = [
   { path: "/mesh", name: "Mesh", icon: IconShare3 },
   { path: "/traces", name: "Traces", icon: IconActivity },
   { path: "/logs", name: "Logs", icon: IconAlignLeft },
-  { path: "/query", name: "Metrics", icon: IconChartLine },
+  { path: "/query", also: ["/targets", "/cardinality"], name: "Metrics", icon: IconChartLine },
   { path: "/alerts", name: "Alerts", icon: IconBell },
   { path: "/changes", name: "Changes", icon: IconGitCompare },
   { path: "/practice", name: "Practice", icon: IconFlame },
@@ -34,7 +36,8 @@ export const places: readonly Place[] = [
 export const barPlaces = 5;
 
 export function isAt(place: Place, pathname: string): boolean {
-  return place.path === "/"
-    ? pathname === "/"
-    : pathname === place.path || pathname.startsWith(`${place.path}/`);
+  if (place.path === "/") return pathname === "/";
+  return [place.path, ...(place.also ?? [])].some(
+    (path) => pathname === path || pathname.startsWith(`${path}/`),
+  );
 }

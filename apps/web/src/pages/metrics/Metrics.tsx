@@ -14,6 +14,7 @@ import { labelSetName, onGrid, sharedLabels, stepFor } from "../../logic/series.
 import { Busy } from "../../parts/Busy.tsx";
 import { type Column, DataTable } from "../../parts/DataTable.tsx";
 import { Empty, Loaded, Notice, Skeleton } from "../../parts/States.tsx";
+import { Places } from "./Places.tsx";
 
 const Editor = lazy(() => import("./Editor.tsx"));
 const TimeChart = lazy(async () => ({
@@ -323,6 +324,7 @@ export function Metrics(): ReactNode {
     <div className="page fill">
       <div className="page-head">
         <h1>Metrics</h1>
+        <Places />
         <div className="segmented" role="group" aria-label="View">
           <button
             type="button"
