@@ -29,18 +29,17 @@ export async function evaluateRange(
   evaluation: Evaluation,
 ): Promise<Series[]> {
   const isAbsent = expr.func === "absent_over_time";
-  const counts = isAbsent ? absentCounts(expr) : pushDownCounts(expr, grouping);
+  // That something is there is enough, whatever its labels.
+  const asked = isAbsent && !expr.unwrap ? anything : grouping;
+  const counts = pushDownCounts(isAbsent ? { ...expr, func: "count_over_time" } : expr, asked);
   const series =
     counts && evaluation.reader.counts
       ? await fromCounts(expr, counts, evaluation)
-      : await fromLines(expr, grouping, evaluation);
+      : await fromLines(expr, asked, evaluation);
   return isAbsent ? absent(expr, series, evaluation.grid.count) : series;
 }
 
-/** That something is there is enough. */
-function absentCounts(expr: RangeAggregation): CountPushDown | undefined {
-  return pushDownCounts({ ...expr, func: "count_over_time" }, { type: "by", names: [] });
-}
+const anything: Grouping = { type: "by", names: [] };
 
 async function fromCounts(
   expr: RangeAggregation,

@@ -3,7 +3,7 @@
  * the values of one query.
  */
 import type { ClickHouseClient } from "@clickhouse/client";
-import type { LineFilter, Matcher } from "@skopos/model";
+import type { Matcher } from "@skopos/model";
 import { readError } from "./client.ts";
 
 type BoundValue = string | number | bigint | readonly string[];
@@ -29,24 +29,16 @@ export function regex(bindings: Bindings, pattern: string, anchored: boolean): s
   return bindings.text(anchored ? `^(?-s:${pattern})$` : `(?-s:${pattern})`);
 }
 
-/** A label matcher on `labels`; an absent label is "". */
-export function matcherSql(bindings: Bindings, { op, name, value }: Matcher): string {
-  const label = `labels[${bindings.text(name)}]`;
+/** A label matcher on a map of labels; an absent label is "". */
+export function matcherSql(
+  bindings: Bindings,
+  { op, name, value }: Matcher,
+  map: "labels" | "metadata" = "labels",
+): string {
+  const label = `${map}[${bindings.text(name)}]`;
   if (op === "=" || op === "!=") return `${label} ${op} ${bindings.text(value)}`;
   const matches = `match(${label}, ${regex(bindings, value, true)})`;
   return op === "=~" ? matches : `NOT ${matches}`;
-}
-
-/** A line filter on `line`. LIKE rather than position(), because the n-gram index serves it. */
-export function filterSql(bindings: Bindings, { op, values }: LineFilter): string {
-  const isText = op === "|=" || op === "!=";
-  const tests = values.map((value) =>
-    isText
-      ? `line LIKE ${bindings.text(`%${value.replaceAll(/[\\%_]/g, "\\$&")}%`)}`
-      : `match(line, ${regex(bindings, value, false)})`,
-  );
-  const any = tests.length === 0 ? "0" : tests.join(" OR ");
-  return op === "|=" || op === "|~" ? `(${any})` : `NOT (${any})`;
 }
 
 export function allOf(conditions: readonly string[]): string {

@@ -1,0 +1,316 @@
+/**
+ * What the store decides must be what the engine decides: on random lines and random queries, the engine over a real
+ * ClickHouse is compared with one over a list, which counts nothing by itself.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createLogEngine } from "@skopos/logql";
+import { MemoryLogReader } from "@skopos/logql/testing";
+import { type LogEngine, type LogRecord, type LogResult, systemClock } from "@skopos/model";
+import {
+  createLogReader,
+  migrate,
+  openClickHouse,
+  type SupervisedClickHouse,
+  superviseClickHouse,
+} from "@skopos/store";
+import * as fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const startMs = 1_790_000_000_000;
+const seconds = 120;
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
+
+const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+const requestId = "7d1b6c1e-90fa-4b7e-9c53-0a1f7ce8a2c4";
+const label = fc.constantFrom("a", "b", "it's", "");
+const recordShape = fc.record({
+  second: fc.nat(seconds),
+  // On a second, just after it, or within it.
+  afterNs: fc.constantFrom(0, 1, 500_000_000),
+  labels: fc.record({ app: fc.constantFrom("cart", "users"), level: label, zone: label }),
+  metadata: fc.dictionary(fc.constantFrom("level", "user", "zone"), label, { maxKeys: 2 }),
+  line: fc.constantFrom(
+    "GET /cart 200",
+    "GET /cart 503 connection refused",
+    'level=error msg="pool exhausted" took=12ms',
+    '{"level":"warn","n":5,"path":"/cart"}',
+    `trace ${traceId} done`,
+    `request=${requestId} refusedness`,
+    "überraschend ✓ refuse",
+    "100%_sure \\ 'quoted'",
+    "",
+  ),
+});
+
+function present(labels: Readonly<Record<string, string>>): Record<string, string> {
+  const pairs = Object.entries(labels).filter(([, value]) => value !== "");
+  return Object.fromEntries(pairs.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+const records: readonly LogRecord[] = fc
+  .sample(recordShape, { numRuns: 600, seed: 42 })
+  .map(({ second, afterNs, labels, metadata, line }) => ({
+    timeNs: BigInt(startMs + second * 1000) * 1_000_000n + BigInt(afterNs),
+    labels: present(labels),
+    metadata: present(metadata),
+    line,
+  }));
+
+let dir: string;
+let server: SupervisedClickHouse;
+let stored: LogEngine;
+let listed: LogEngine;
+let close: () => Promise<void>;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "skopos-logs-"));
+  server = await superviseClickHouse({
+    entry: new URL("../../packages/store/src/testing/clickhouse-process.ts", import.meta.url),
+    execArgv: ["--import", "tsx"],
+    dir: join(dir, "clickhouse"),
+    clock: systemClock,
+    log: silent,
+    memoryBytesMax: 800e6,
+  });
+  await migrate(server.connection, { tracesMs: 1e12, logsMs: 1e12 });
+  const client = openClickHouse(server.connection);
+  close = () => client.close();
+  const memory = new MemoryLogReader();
+  // Two parts, as they come when lines arrive.
+  for (const some of [records.slice(0, 250), records.slice(250)]) {
+    await client.insert({
+      table: "logs",
+      columns: ["time_ns", "labels", "metadata", "line"],
+      values: some.map(({ timeNs, labels, metadata, line }) => ({
+        time_ns: String(timeNs),
+        labels,
+        metadata,
+        line,
+      })),
+      format: "JSONEachRow",
+    });
+    for (const record of some) memory.add(record);
+  }
+  stored = createLogEngine(createLogReader(client));
+  listed = createLogEngine(memory);
+});
+
+afterAll(async () => {
+  await close();
+  await server.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const text = fc.constantFrom(
+  "cart",
+  "refuse",
+  "refused",
+  "connection ref",
+  " refused",
+  "exhausted",
+  "503",
+  "✓",
+  "%_s",
+  "\\",
+  "'q",
+  "nowhere",
+  traceId,
+  requestId,
+  `"n":5`,
+  "",
+);
+const quoted = text.map((value) => JSON.stringify(value));
+const lineFilter = fc.oneof(
+  fc
+    .tuple(fc.constantFrom("|=", "!="), fc.array(quoted, { minLength: 1, maxLength: 3 }))
+    .map(([op, values]) => `${op} ${values.join(" or ")}`),
+  fc
+    .tuple(
+      fc.constantFrom("|~", "!~"),
+      fc.constantFrom("`^GET.*\\d$`", "`(?i)REFUSED?\\b`", "`ü`", "``"),
+    )
+    .map((parts) => parts.join(" ")),
+  fc.constantFrom('|> "GET <_> <_>"', '!> "<_>refused"'),
+);
+const term = fc
+  .tuple(
+    fc.constantFrom("app", "level", "user", "zone", "zone_extracted", "none"),
+    fc.constantFrom('="a"', '!="a"', '=~"a|it.s"', '!~"b.*"', '=""', '!=""', '=~".*"'),
+  )
+  .map((parts) => parts.join(""));
+const labelFilter = fc
+  .array(term, { minLength: 1, maxLength: 2 })
+  .chain((terms) => fc.constantFrom(" and ", " or ").map((sign) => `| ${terms.join(sign)}`));
+const matcher = fc.constantFrom(
+  'app="cart"',
+  'app=~".+"',
+  'app=~"cart|users", level!="a"',
+  'zone="it\'s"',
+);
+const log = fc
+  .tuple(matcher, fc.array(fc.oneof(lineFilter, labelFilter), { maxLength: 3 }))
+  .map(([matchers, stages]) => `{${matchers}} ${stages.join(" ")}`);
+const range = fc
+  .tuple(
+    fc.constantFrom("count_over_time", "rate", "bytes_over_time", "bytes_rate", "absent_over_time"),
+    log,
+    fc.constantFrom(
+      "",
+      "| drop user, zone",
+      "| keep level, app",
+      "| keep level | drop app",
+      "| json",
+    ),
+    fc.constantFrom("7s", "10s", "30s", "25s", "90s"),
+    fc.constantFrom("", "offset 10s", "offset -3s"),
+  )
+  .map(
+    ([func, selector, last, window, offset]) =>
+      `${func}(${selector} ${last} [${window}] ${offset})`,
+  );
+const metric = fc.oneof(
+  range,
+  fc
+    .tuple(
+      fc.constantFrom("sum", "max", "count"),
+      fc.constantFrom(
+        "",
+        "by (level)",
+        "by (app, zone)",
+        "by (user, none)",
+        "without (level, user)",
+      ),
+      range,
+    )
+    .map(([op, grouping, inner]) => `${op} ${grouping} (${inner})`),
+);
+
+/** In one order, whatever came first of what is equal in time. */
+function comparable(result: LogResult): unknown {
+  const json = (value: unknown) =>
+    JSON.stringify(value, (_, one: unknown) =>
+      typeof one === "bigint"
+        ? String(one)
+        : typeof one === "number"
+          ? Number(one.toPrecision(9))
+          : one,
+    );
+  if (result.type === "lines") return result.records.map(json).sort();
+  const { value } = result;
+  if (value.type === "vector") return value.samples.map(json).sort();
+  if (value.type !== "matrix") return json(value);
+  return value.series
+    .map(({ labels, times, values }) => json({ labels, times: [...times], values: [...values] }))
+    .sort();
+}
+
+async function verdict(engine: LogEngine, query: string, stepMs: number | undefined) {
+  try {
+    const result = await engine.query({
+      query,
+      startNs: BigInt(startMs) * 1_000_000n,
+      endNs: BigInt(startMs + seconds * 1000) * 1_000_000n,
+      limit: 5000,
+      direction: "backward",
+      ...(stepMs === undefined ? {} : { stepMs }),
+    });
+    return comparable(result);
+  } catch (error) {
+    // Which of the lines that fail is met first is open.
+    return error instanceof Error ? error.message.split(" for series")[0] : error;
+  }
+}
+
+const runs = { numRuns: 80, seed: 7 };
+
+describe("the store and the engine", () => {
+  it("find the same lines", async () => {
+    await fc.assert(
+      fc.asyncProperty(log, async (query) => {
+        expect(await verdict(stored, query, undefined)).toEqual(
+          await verdict(listed, query, undefined),
+        );
+      }),
+      runs,
+    );
+  });
+
+  it("count the same, at a moment and over a range", async () => {
+    const step = fc.constantFrom(undefined, 5000, 10_000, 12_500, 60_000);
+    await fc.assert(
+      fc.asyncProperty(metric, step, async (query, stepMs) => {
+        expect(await verdict(stored, query, stepMs)).toEqual(await verdict(listed, query, stepMs));
+      }),
+      runs,
+    );
+  });
+
+  it("part the work as the plan says", async () => {
+    const planOf = async (query: string) =>
+      (
+        await stored.query({
+          query,
+          startNs: BigInt(startMs) * 1_000_000n,
+          endNs: BigInt(startMs + 60_000) * 1_000_000n,
+          limit: 10,
+          direction: "backward",
+          stepMs: 10_000,
+        })
+      ).plan.selections;
+    expect(
+      await planOf('sum by (level) (rate({app="cart"} |= "refused" | user="a" [1m]))'),
+    ).toEqual([
+      {
+        reads: "counts",
+        lineFilters: 1,
+        labelConditions: 1,
+        grouping: { type: "by", names: ["level"] },
+        stages: [],
+        linesRead: 0,
+      },
+    ]);
+    expect(await planOf('sum(count_over_time({app="cart"} | json [1m]))')).toMatchObject([
+      { reads: "counts", grouping: { type: "by", names: [] } },
+    ]);
+    const [lines] = await planOf(
+      'sum by (n) (count_over_time({app="cart"} |= "\\"n\\"" | json | n > 3 [1m]))',
+    );
+    expect(lines).toMatchObject({
+      reads: "lines",
+      lineFilters: 1,
+      labelConditions: 0,
+      stages: ["| json", "| n>3"],
+    });
+    const again = 'sum(rate({app="cart"}[1m]))';
+    expect(await planOf(`${again} / (${again} + ${again})`)).toHaveLength(1);
+  });
+
+  it("agree on stats, volume and labels", async () => {
+    const scope = { query: '{app=~".+"}', startMs, endMs: startMs + 130_000 };
+    const stats = await stored.stats(scope);
+    expect(stats).toMatchObject({ entries: records.length, chunks: 2 });
+    expect(stats.streams).toBe((await listed.stats(scope)).streams);
+    for (const request of [
+      { ...scope, aggregateBy: "series", limit: 10 },
+      { ...scope, aggregateBy: "labels", limit: 10 },
+      {
+        ...scope,
+        aggregateBy: "series",
+        limit: 10,
+        targetLabels: ["app", "level"],
+        stepMs: 30_000,
+      },
+    ] as const) {
+      const byLabels = (volumes: readonly { labels: object }[]) =>
+        volumes.map((volume) => JSON.stringify(volume)).sort();
+      expect(byLabels(await stored.volume(request))).toEqual(
+        byLabels(await listed.volume(request)),
+      );
+    }
+    expect(await stored.detectedLabels({ ...scope, query: "" })).toEqual(
+      await listed.detectedLabels({ ...scope, query: "" }),
+    );
+  });
+});
