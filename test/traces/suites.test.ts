@@ -21,5 +21,5 @@ it.skipIf(upstream === undefined)(
     expect(failures).toEqual([]);
     expect(passed).toBeGreaterThan(20);
   },
-  60_000,
+  240_000,
 );

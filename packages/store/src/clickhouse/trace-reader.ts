@@ -46,7 +46,7 @@ const namesMax = 10_000;
 const distinctSpansMax = 2_000_000;
 const dayMs = 86_400_000;
 /** The newest part of a range that is searched first, and what it is not worth cutting smaller than. */
-const firstWindows = 32n;
+const firstWindows = 16n;
 const windowMinNs = 10_000_000_000n;
 const once = "LIMIT 1 BY trace_id, span_id, kind, service";
 
@@ -255,8 +255,8 @@ class ClickHouseTraceReader implements TraceReader {
   }
 
   /**
-   * Traces with the newest matching spans. The range is searched from its end in windows, each twice as long as the one
-   * before, since mostly the first few hold enough.
+   * Traces with the newest matching spans. The range is searched from its end in windows, each four times as long as the
+   * one before, since mostly the first holds enough; where it holds nothing, the rest is searched at once.
    */
   async #newest(
     where: SpanPredicate,
@@ -279,7 +279,7 @@ class ClickHouseTraceReader implements TraceReader {
       for (const [traceId, ns] of await this.#rows<[string, string]>(query, bindings, signal))
         if (!found.has(traceId)) found.set(traceId, { traceId, newestNs: BigInt(ns) });
       toNs = fromNs - 1n;
-      windowNs *= 2n;
+      windowNs = found.size === 0 ? toNs - startNs : windowNs * 4n;
     }
     return [...found.values()].slice(0, limit);
   }
