@@ -227,3 +227,33 @@ it("an instant result that nobody waits for any more does not hold up the next",
   await expect(response.text()).rejects.toThrow();
   for (let i = 0; i < 5; i++) expect((await fetch(url)).status).toBe(200);
 });
+
+describe("a range query whose answer is final", () => {
+  const get = (url: string, headers: Record<string, string> = {}) => fetch(url, { headers });
+
+  it("need not be sent again, until a late sample changes it", async () => {
+    const end = Math.floor(startedMs / 1000) - 200;
+    await pushSamples(served.url, [
+      { labels: { __name__: "settled" }, samples: [{ timeMs: (end - 5) * 1000, value: 1 }] },
+    ]);
+    const url = `${served.url}/api/v1/query_range?query=settled&start=${end - 60}&end=${end}&step=5`;
+    const first = await get(url);
+    const etag = first.headers.get("etag") ?? "";
+    expect(etag).toMatch(/^W\//);
+    const text = await first.text();
+    expect((await get(url, { "if-none-match": etag })).status).toBe(304);
+    expect(await (await get(url)).text()).toBe(text);
+    await pushSamples(served.url, [
+      { labels: { __name__: "settled" }, samples: [{ timeMs: end * 1000, value: 2 }] },
+    ]);
+    const changed = await get(url, { "if-none-match": etag });
+    expect(changed.status).toBe(200);
+    expect(await changed.text()).not.toBe(text);
+  });
+
+  it("is not taken for final while samples may still come", async () => {
+    const end = Math.floor(Date.now() / 1000);
+    const url = `${served.url}/api/v1/query_range?query=settled&start=${end - 60}&end=${end}&step=5`;
+    expect((await get(url)).headers.get("etag")).toBeNull();
+  });
+});

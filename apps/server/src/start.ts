@@ -254,6 +254,7 @@ async function startParts(
   const self = new SelfMetrics(selfParts);
   bindPrometheus(app, {
     self,
+    head: telemetry.head,
     guard,
     pool,
     telemetry: telemetry.caller,

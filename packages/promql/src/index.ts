@@ -7,4 +7,5 @@ export {
   type PromqlEngine,
 } from "./engine/engine.ts";
 export { prometheusJsonChunks, toPrometheusJson } from "./engine/json.ts";
+export { finalReach, RangeCache } from "./engine/range-cache.ts";
 export { defaultLimits, type EngineLimits } from "./engine/limits.ts";

@@ -34,7 +34,7 @@ export type { HeadCardinality } from "./head/cardinality.ts";
 export { HeadView } from "./head/head-view.ts";
 export type { HeadShare } from "./head/memory.ts";
 export { followPages } from "./head/page-follower.ts";
-export { HeadMarks } from "./head/marks.ts";
+export { HeadMarks, settledAfterMs } from "./head/marks.ts";
 export { DiskLimit, type DiskUse } from "./history/disk-limit.ts";
 export { type HistoryProgress, runHistoryCarrier } from "./history/history-carrier.ts";
 export { createHistoryReader } from "./history/history-reader.ts";

@@ -8,7 +8,7 @@ import {
   type MetricResult,
   systemClock,
 } from "@skopos/model";
-import { createMetricEngine, defaultLimits } from "@skopos/promql";
+import { createMetricEngine, defaultLimits, RangeCache } from "@skopos/promql";
 import { exprJson, format, parse, selectorsOf } from "@skopos/promql/syntax";
 import {
   createHistoryReader,
@@ -19,6 +19,7 @@ import {
   HeadMarks,
   HeadView,
   openClickHouse,
+  settledAfterMs,
   Tombstones,
 } from "@skopos/store";
 import { createTraceEngine } from "@skopos/traceql";
@@ -29,6 +30,9 @@ import type { QueryCalls, QueryOptions, QueryThreadData } from "./query-calls.ts
 import { QueryCost } from "./query-cost.ts";
 import { answerRead } from "./remote-read.ts";
 import { type CallContext, serveCalls } from "./rpc.ts";
+
+/** Settled steps of range queries, kept for when they are asked again. */
+const rangeCacheBytesMax = 64 * 2 ** 20;
 
 invariant(parentPort, "the query thread has a parent");
 giveWayToPaging();
@@ -47,6 +51,13 @@ const metrics = createMaskedReader(
 );
 const traces = createTraceEngine(createTraceReader(client));
 const logs = createLogEngine(createLogReader(client));
+const rangeCache = new RangeCache({
+  clock: systemClock,
+  bytesMax: rangeCacheBytesMax,
+  settleMs: settledAfterMs,
+  generation: () => marks.settledVersion,
+  heldSinceMs: () => marks.heldSinceMs,
+});
 
 const engine = ({ cancelled }: CallContext, reader: MetricReader = metrics, lookbackMs?: number) =>
   createMetricEngine({
@@ -78,7 +89,11 @@ serveCalls<QueryCalls>(parentPort, {
     ),
   rangeJson: ({ query, startMs, endMs, stepMs, ...options }, context) =>
     answerJson(options, context, (at) =>
-      at.range({ query, startMs, endMs, stepMs, timeoutMs: options.timeoutMs }),
+      rangeCache.range(
+        at,
+        { query, startMs, endMs, stepMs, timeoutMs: options.timeoutMs },
+        options.lookbackMs,
+      ),
     ),
   formatQuery: ({ query }) => format(parse(query)),
   parseQuery: ({ query }) => exprJson(parse(query)),

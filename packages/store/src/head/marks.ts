@@ -1,12 +1,17 @@
 /** Times that the head's owner publishes for other threads. A double that is aligned is written and read whole. */
 import { f64 } from "./cells.ts";
-import { controlDouble, type HeadShare } from "./memory.ts";
+import { controlDouble, controlWord, type HeadShare } from "./memory.ts";
+
+/** Samples that come later than this are rare enough to void what was kept of older ones. */
+export const settledAfterMs = 120_000;
 
 export class HeadMarks {
   readonly #doubles: Float64Array;
+  readonly #words: Int32Array;
 
   constructor(share: HeadShare) {
     this.#doubles = new Float64Array(share.control);
+    this.#words = new Int32Array(share.control);
   }
 
   /** Older samples may not be in the head: they have left it, or have not come back yet. -Infinity when all are there. */
@@ -35,6 +40,20 @@ export class HeadMarks {
 
   tombstonesChanged(): void {
     this.#doubles[controlDouble.tombstoneVersion] = this.tombstoneVersion + 1;
+  }
+
+  /**
+   * Moves after samples older than `settledAfterMs` came in, and after samples were deleted: what was read of settled times
+   * before is void.
+   */
+  get settledVersion(): string {
+    return `${Atomics.load(this.#words, controlWord.latePages)}.${this.tombstoneVersion}`;
+  }
+
+  /** A page of samples of this time was stored just now. */
+  stored(timeMs: number, nowMs: number): void {
+    if (timeMs > nowMs - settledAfterMs) return;
+    Atomics.add(this.#words, controlWord.latePages, 1);
   }
 
   #read(index: number): number {

@@ -47,6 +47,8 @@ export const controlWord = {
   exemplarSequence: 6,
   /** How many have made room for newer ones. */
   exemplarsEvicted: 7,
+  /** How many pages came that were older than `settledAfterMs`; moves after they can be seen. Behind the doubles. */
+  latePages: 28,
 } as const;
 /** Doubles of the control buffer, behind its words. */
 export const controlDouble = {

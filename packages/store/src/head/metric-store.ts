@@ -28,6 +28,7 @@ import type { JournalReader } from "../journal/journal-reader.ts";
 import type { JournalWriter } from "../journal/journal.ts";
 import { Declarations } from "./declarations.ts";
 import { Head, type HeadOptions, type HeadStats } from "./head.ts";
+import { HeadMarks } from "./marks.ts";
 import type { HeadShare } from "./memory.ts";
 import { declaredSeriesMax, metricFrameKind, MetricFrameEncoder } from "./metrics-frame.ts";
 import { MetricReplay } from "./metric-replay.ts";
@@ -82,6 +83,7 @@ const dropEveryMs = 30_000;
 export class MetricStore implements MetricSink {
   readonly restored: Restored;
   readonly #head: Head;
+  readonly #marks: HeadMarks;
   readonly #journal: JournalWriter;
   readonly #identity: number;
   readonly #clock: Clock;
@@ -120,6 +122,7 @@ export class MetricStore implements MetricSink {
     this.#carriage = options.carriage;
     this.#carriedThroughMs = options.carriage?.carriedThroughMs ?? Infinity;
     this.#head = opened.head;
+    this.#marks = new HeadMarks(opened.head.share());
     this.#identity = opened.identity;
     this.restored = opened.restored;
     const { head, snapshot } = opened;
@@ -208,12 +211,14 @@ export class MetricStore implements MetricSink {
     count: number,
   ): AppendOutcome {
     const outcome = this.#head.appendPage(group, timeMs, refs, values, count);
-    if (outcome.appended > 0)
+    if (outcome.appended > 0) {
+      this.#marks.stored(timeMs, this.#clock.nowMs());
       this.#write(() => {
         this.#declare(this.#head.group(group));
         this.#encoder.page(group, timeMs, refs, values, count);
         this.#append(this.#encoder.frame());
       });
+    }
     return outcome;
   }
 
@@ -224,12 +229,14 @@ export class MetricStore implements MetricSink {
     histogram: NativeHistogram,
   ): AppendOutcome {
     const outcome = this.#head.appendHistogram(group, ref, timeMs, histogram);
-    if (outcome.appended > 0)
+    if (outcome.appended > 0) {
+      this.#marks.stored(timeMs, this.#clock.nowMs());
       this.#write(() => {
         this.#declare(this.#head.group(group));
         this.#encoder.histogram(group, ref, timeMs, histogram);
         this.#append(this.#encoder.frame());
       });
+    }
     return outcome;
   }
 

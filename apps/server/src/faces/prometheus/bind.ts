@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Role } from "@skopos/api";
 import { parseScrapeConfig } from "@skopos/ingest";
 import { type LabelMap, SkoposError } from "@skopos/model";
+import type { HeadShare } from "@skopos/store";
 import type { ServerConfig } from "../../config.ts";
 import { goneSignal } from "../../http/bind.ts";
 import { sendBig } from "../../http/big-answer.ts";
@@ -13,6 +14,7 @@ import type { QueryPool } from "../../threads/query-pool.ts";
 import type { RpcCaller } from "../../threads/rpc.ts";
 import type { TelemetryCalls } from "../../threads/telemetry-calls.ts";
 import { bindFederation } from "./federation.ts";
+import { AnswerTags } from "./answer-tags.ts";
 import type { SelfMetrics } from "../self.ts";
 import { Answer, envelope, sendError } from "./answer.ts";
 import { shownConfig, shownPool } from "./config-text.ts";
@@ -43,6 +45,7 @@ export interface PrometheusParts {
   readonly pool: Pick<QueryPool, "call">;
   readonly telemetry: RpcCaller<TelemetryCalls>;
   readonly self: SelfMetrics;
+  readonly head: HeadShare;
   readonly nowMs: () => number;
   readonly version: string;
   readonly config: ServerConfig;
@@ -129,7 +132,8 @@ export function bindPrometheus(app: FastifyInstance, parts: PrometheusParts): vo
   bindFederation(app, parts);
 }
 
-function bindQueries(routes: Routes, { pool, config, nowMs }: PrometheusParts): void {
+function bindQueries(routes: Routes, { pool, config, nowMs, head }: PrometheusParts): void {
+  const tags = new AnswerTags(head);
   const json = ({ request, reply }: Asked, body: Uint8Array | Readable) =>
     sendBig(request, reply.type("application/json"), body);
   routes.getOrPost("/query", async (asked) => {
@@ -140,6 +144,12 @@ function bindQueries(routes: Routes, { pool, config, nowMs }: PrometheusParts): 
   });
   routes.getOrPost("/query_range", async (asked) => {
     const query = rangeQueryOf(asked.parameters, config.query.timeout);
+    const tag = tags.of(query);
+    if (tag !== undefined) {
+      asked.reply.header("etag", tag);
+      if (asked.request.headers["if-none-match"]?.includes(tag))
+        return void (await asked.reply.status(304).send());
+    }
     const { timeoutMs } = query;
     const options = { signal: asked.signal, timeoutMs, affinity: query.query };
     await json(asked, await streamAnswer(pool, "rangeJson", query, options));

@@ -1,0 +1,227 @@
+/**
+ * Range queries that are asked again with a later end: steps that can no longer change are taken from the last answer, the
+ * rest is evaluated. Exact by these rules. A step is kept when everything it looks at was older than `settleMs` as it was
+ * evaluated; whoever stores samples older than that moves the `generation`, and with it everything kept is void. Nothing is
+ * kept of queries whose steps depend on more than their own time, that reach beyond what the store holds at first hand, or
+ * whose answers carry warnings, infos or native histograms.
+ *
+ * Bounded by `bytesMax`; what was not asked for longest goes first.
+ */
+import {
+  type Clock,
+  LabelSet,
+  type MatrixSeries,
+  type MetricEngine,
+  type MetricResult,
+  type RangeQuery,
+} from "@skopos/model";
+import { type StepReach, stepReach } from "../plan/reach.ts";
+import { parse } from "../syntax/parse.ts";
+import { compareLabels } from "./call.ts";
+
+export interface RangeCacheOptions {
+  readonly clock: Clock;
+  readonly bytesMax: number;
+  readonly settleMs: number;
+  /** Moves after samples older than `settleMs` were stored, and after any were deleted. */
+  readonly generation: () => string;
+  /** From this time on the store has every sample itself. */
+  readonly heldSinceMs: () => number;
+}
+
+/** The final steps of one query, from and to inclusive. */
+interface Entry {
+  readonly generation: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly series: readonly MatrixSeries[];
+  readonly sizeBytes: number;
+}
+
+const seriesBytes = 400;
+const pointBytes = 16;
+const defaultLookbackMs = 300_000;
+const remembered = 1000;
+
+/** What can be said about a range query before it is asked; undefined when its answer may still change. */
+export function finalReach(
+  query: Pick<RangeQuery, "query" | "startMs" | "endMs">,
+  options: Omit<RangeCacheOptions, "bytesMax" | "generation">,
+  lookbackMs = defaultLookbackMs,
+): StepReach | undefined {
+  const reach = stepReach(parse(query.query), lookbackMs);
+  if (!reach || query.startMs - reach.backMs < options.heldSinceMs()) return undefined;
+  const settled = options.clock.nowMs() - options.settleMs;
+  return query.endMs + reach.aheadMs <= settled ? reach : undefined;
+}
+
+export class RangeCache {
+  readonly #options: RangeCacheOptions;
+  /** Least recently asked for first. */
+  readonly #entries = new Map<string, Entry>();
+  readonly #reaches = new Map<string, StepReach | undefined>();
+  #sizeBytes = 0;
+
+  constructor(options: RangeCacheOptions) {
+    this.#options = options;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** As `engine.range`, whose look-back must be the one given. */
+  async range(
+    engine: Pick<MetricEngine, "range">,
+    query: RangeQuery,
+    lookbackMs = defaultLookbackMs,
+  ): Promise<MetricResult> {
+    const reach = this.#reachOf(query.query, lookbackMs);
+    const { startMs, endMs, stepMs } = query;
+    if (!reach || !(stepMs > 0) || startMs - reach.backMs < this.#options.heldSinceMs())
+      return engine.range(query);
+    // Before anything is read: what changes meanwhile moves the generation on.
+    const generation = this.#options.generation();
+    const settledMs = this.#options.clock.nowMs() - this.#options.settleMs - reach.aheadMs;
+    const phase = ((startMs % stepMs) + stepMs) % stepMs;
+    const key = `${stepMs} ${phase} ${lookbackMs} ${query.query}`;
+    const known = this.#take(key, generation, startMs);
+    const nextMs = known ? known.toMs + stepMs : startMs;
+    const tail = nextMs > endMs ? undefined : await engine.range({ ...query, startMs: nextMs });
+    const result = joined(known, tail, startMs, endMs);
+    if (result) this.#keep(key, generation, query, Math.min(settledMs, endMs), result, known);
+    return result ?? engine.range(query);
+  }
+
+  #reachOf(text: string, lookbackMs: number): StepReach | undefined {
+    const key = `${lookbackMs} ${text}`;
+    if (this.#reaches.has(key)) return this.#reaches.get(key);
+    if (this.#reaches.size >= remembered) this.#reaches.clear();
+    const reach = stepReach(parse(text), lookbackMs);
+    this.#reaches.set(key, reach);
+    return reach;
+  }
+
+  /** The entry, if it holds the first step that is asked for. */
+  #take(key: string, generation: string, startMs: number): Entry | undefined {
+    const entry = this.#entries.get(key);
+    if (!entry) return undefined;
+    this.#drop(key, entry);
+    if (entry.generation !== generation || entry.fromMs > startMs || entry.toMs < startMs)
+      return undefined;
+    this.#put(key, entry);
+    return entry;
+  }
+
+  #drop(key: string, entry: Entry): void {
+    this.#entries.delete(key);
+    this.#sizeBytes -= entry.sizeBytes;
+  }
+
+  #put(key: string, entry: Entry): void {
+    this.#entries.set(key, entry);
+    this.#sizeBytes += entry.sizeBytes;
+  }
+
+  #keep(
+    key: string,
+    generation: string,
+    { startMs, stepMs }: RangeQuery,
+    untilMs: number,
+    { value, warnings, infos }: MetricResult,
+    known: Entry | undefined,
+  ): void {
+    const toMs = startMs + Math.floor((untilMs - startMs) / stepMs) * stepMs;
+    const old = this.#entries.get(key);
+    if (value.type !== "matrix" || warnings.length + infos.length > 0 || toMs < startMs) return;
+    // A shorter question must not take from what a longer one left.
+    if (known && known.toMs >= toMs) return;
+    const series: MatrixSeries[] = [];
+    let sizeBytes = 0;
+    for (const each of value.series) {
+      if (each.histograms) return;
+      const to = firstAfter(each.times, toMs);
+      if (to === 0) continue;
+      series.push({
+        labels: each.labels,
+        times: each.times.slice(0, to),
+        values: each.values.slice(0, to),
+      });
+      sizeBytes += seriesBytes + to * pointBytes;
+    }
+    if (old) this.#drop(key, old);
+    if (sizeBytes > this.#options.bytesMax) return;
+    this.#put(key, { generation, fromMs: startMs, toMs, series, sizeBytes });
+    for (const [oldest, entry] of this.#entries) {
+      if (this.#sizeBytes <= this.#options.bytesMax) break;
+      this.#drop(oldest, entry);
+    }
+  }
+}
+
+/** Index of the first time that is greater. */
+function firstAfter(times: Float64Array, timeMs: number): number {
+  let low = 0;
+  let high = times.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((times[middle] ?? 0) <= timeMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Kept steps and evaluated ones as one answer, series by label order; undefined when they do not fit together. */
+function joined(
+  known: Entry | undefined,
+  tail: MetricResult | undefined,
+  startMs: number,
+  endMs: number,
+): MetricResult | undefined {
+  if (!known) return tail;
+  const kept = known.series
+    .map(({ labels, times, values }) => {
+      const from = firstAfter(times, startMs - 1);
+      const to = firstAfter(times, endMs);
+      return { labels, times: times.subarray(from, to), values: values.subarray(from, to) };
+    })
+    .filter(({ times }) => times.length > 0);
+  if (!tail) return { value: { type: "matrix", series: kept }, warnings: [], infos: [] };
+  const { value, warnings, infos } = tail;
+  if (value.type !== "matrix") return undefined;
+  return { value: { type: "matrix", series: mergedSeries(kept, value.series) }, warnings, infos };
+}
+
+function mergedSeries(
+  kept: readonly MatrixSeries[],
+  added: readonly MatrixSeries[],
+): MatrixSeries[] {
+  const byKey = new Map<string, { labels: LabelSet; series: MatrixSeries }>();
+  for (const series of kept) {
+    const labels = LabelSet.fromMap(series.labels);
+    byKey.set(labels.key, { labels, series });
+  }
+  let isNew = false;
+  for (const series of added) {
+    const labels = LabelSet.fromMap(series.labels);
+    const before = byKey.get(labels.key);
+    isNew ||= !before;
+    byKey.set(labels.key, { labels, series: before ? appended(before.series, series) : series });
+  }
+  const all = [...byKey.values()];
+  if (isNew) all.sort((a, b) => compareLabels(a.labels, b.labels));
+  return all.map(({ series }) => series);
+}
+
+function appended(first: MatrixSeries, second: MatrixSeries): MatrixSeries {
+  const offset = first.times.length;
+  const times = new Float64Array(offset + second.times.length);
+  times.set(first.times);
+  times.set(second.times, offset);
+  const values = new Float64Array(times.length);
+  values.set(first.values);
+  values.set(second.values, offset);
+  if (!second.histograms) return { labels: second.labels, times, values };
+  const histograms = new Map([...second.histograms].map(([i, held]) => [i + offset, held]));
+  return { labels: second.labels, times, values, histograms };
+}
