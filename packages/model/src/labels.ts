@@ -23,10 +23,16 @@ export class LabelSet {
 
   /** From pairs in any order; a later pair wins over an earlier one of the same name. */
   static fromPairs(pairs: Iterable<readonly [string, string]>): LabelSet {
-    const byName = new Map<string, string>();
-    for (const [name, value] of pairs) byName.set(name, value);
-    const names = [...byName.keys()].filter((name) => byName.get(name) !== "").sort();
-    return LabelSet.fromSorted(names.flatMap((name) => [name, byName.get(name) ?? ""]));
+    const all = [...pairs];
+    let ascending = true;
+    for (let i = 1; i < all.length; i++)
+      if ((all[i - 1]?.[0] ?? "") > (all[i]?.[0] ?? "")) ascending = false;
+    // Stable: of several of one name the last one stays last.
+    if (!ascending) all.sort(([a], [b]) => (a < b ? -1 : Number(a > b)));
+    const flat: string[] = [];
+    for (const [i, [name, value]] of all.entries())
+      if (value !== "" && name !== all[i + 1]?.[0]) flat.push(name, value);
+    return LabelSet.fromSorted(flat);
   }
 
   static fromMap(map: LabelMap): LabelSet {
