@@ -73,6 +73,19 @@ const schema = z.strictObject({
       carryAfter: duration.default(2 * 3_600_000),
     })
     .prefault({}),
+  /** How long spans and log lines are kept. */
+  retention: z
+    .strictObject({
+      traces: duration.default(7 * 86_400_000),
+      logs: duration.default(7 * 86_400_000),
+      /** After that, of traces without an error that were not slow only a share is kept. At least an hour. */
+      sampledOut: duration.refine((ms) => ms >= 3_600_000, "at least 1h").default(86_400_000),
+      /** Of those, how many, 0 to 1; 1 keeps all. */
+      share: z.number().min(0).max(1).default(0.05),
+      /** Of an hour. Errors and slow traces stay all the same, and leave less room for the others. */
+      spansPerHourMax: z.number().int().min(1).default(5_000_000),
+    })
+    .prefault({}),
   storage: z
     .strictObject({
       /** What spans, lines and metrics may take of ClickHouse's disk; above it the oldest days go. No limit when absent. */

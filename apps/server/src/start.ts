@@ -369,6 +369,13 @@ async function startStores(
         rawDays: days(rawRetention),
         rollupDays: days(rollupRetention),
       },
+      retention: {
+        tracesMs: config.retention.traces,
+        logsMs: config.retention.logs,
+        sampledOutMs: config.retention.sampledOut,
+        share: config.retention.share,
+        spansPerHourMax: config.retention.spansPerHourMax,
+      },
       bytesMax: config.storage.bytesMax,
     },
     log,

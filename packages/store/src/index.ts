@@ -8,6 +8,8 @@ export {
 } from "./clickhouse/client.ts";
 export { createLogReader } from "./clickhouse/log-reader.ts";
 export { LogStore } from "./clickhouse/log-store.ts";
+export { PatternStore } from "./clickhouse/pattern-store.ts";
+export { type SamplingOptions, TraceSampling } from "./clickhouse/sampling.ts";
 export { migrate, type TelemetryRetention } from "./clickhouse/schema.ts";
 export { type QueryLimits } from "./clickhouse/sql.ts";
 export {

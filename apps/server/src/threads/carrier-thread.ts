@@ -18,7 +18,10 @@ import {
   openClickHouse,
   runCarrier,
   runHistoryCarrier,
+  type SamplingOptions,
+  type TelemetryRetention,
   Tombstones,
+  TraceSampling,
 } from "@skopos/store";
 import { giveWayToPaging } from "./give-way.ts";
 import { portLog } from "./port-log.ts";
@@ -30,11 +33,14 @@ export interface CarrierThreadData {
   readonly clickhouse: ClickHouseConnection;
   readonly head: HeadShare;
   readonly history: HistoryFiles & HistoryRetention;
+  readonly retention: TelemetryRetention &
+    Pick<SamplingOptions, "sampledOutMs" | "share" | "spansPerHourMax">;
   /** What telemetry may take of the disk. */
   readonly bytesMax: number | undefined;
 }
 
 const retryMs = 2000;
+const thinMsMax = 1_800_000;
 const lookAtDiskEveryMs = 60_000;
 
 invariant(parentPort, "the carrier thread has a parent");
@@ -48,10 +54,28 @@ port.on("message", (message: unknown) => {
 });
 const send = (event: string, value: unknown) => port.postMessage({ event, value });
 
+/** Once for all that is carried: two migrations at a time would meet each other's half-made tables. */
+let prepared: Promise<void> | undefined;
+function prepare(): Promise<void> {
+  prepared ??= migrate(data.clickhouse, data.retention).catch((error: unknown) => {
+    prepared = undefined;
+    throw error;
+  });
+  return prepared;
+}
+
 async function carryJournal(): Promise<void> {
-  await migrate(data.clickhouse);
+  await prepare();
   const journal = await JournalReader.open({ dir: data.journalDir, clock: systemClock });
   const client = openClickHouse(data.clickhouse);
+  // Thinning an hour of many spans takes its time.
+  const patient = openClickHouse({ ...data.clickhouse, requestMsMax: thinMsMax });
+  const sampling = new TraceSampling({
+    client: patient,
+    clock: systemClock,
+    log,
+    ...data.retention,
+  });
   try {
     await runCarrier({
       journal,
@@ -61,15 +85,17 @@ async function carryJournal(): Promise<void> {
       log,
       signal: stop.signal,
       onProgress: (progress) => send("progress", progress),
+      upkeep: async () => void (await sampling.thinNext()),
     });
   } finally {
+    await patient.close();
     await journal.close();
     await client.close();
   }
 }
 
 async function carryMetrics(): Promise<void> {
-  await migrate(data.clickhouse);
+  await prepare();
   await migrateHistory(data.clickhouse, data.history);
   const client = openClickHouse(data.clickhouse);
   const marks = new HeadMarks(data.head);

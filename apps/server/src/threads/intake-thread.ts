@@ -5,7 +5,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { LogTailer, Masker, PodWatch, SignalIntake } from "@skopos/ingest";
 import { invariant, messageOf, sleep, systemClock } from "@skopos/model";
-import { LogStore, TraceStore } from "@skopos/store";
+import { LogStore, PatternStore, TraceStore } from "@skopos/store";
 import { giveWayToPaging } from "./give-way.ts";
 import type { IntakeCalls, IntakeSettings, IntakeThreadData } from "./intake-calls.ts";
 import { acceptSignals } from "./intake-pushes.ts";
@@ -28,6 +28,7 @@ const masker = new Masker(masking);
 const intake = new SignalIntake({
   spans: new TraceStore(journal),
   logs: new LogStore(journal),
+  patterns: new PatternStore(journal),
   clock: systemClock,
   masker,
   ...limits,

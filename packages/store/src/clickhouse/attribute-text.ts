@@ -27,13 +27,6 @@ export function attributeOf(text: string): AttributeValue {
   return JSON.parse(text.slice(1)) as AttributeValue;
 }
 
-export function* attributePairs(attributes: Attributes): Generator<readonly [string, string]> {
-  for (const key of Object.keys(attributes)) {
-    const value = attributes[key];
-    if (value !== undefined) yield [key, attributeText(value)];
-  }
-}
-
 export function attributesOf(texts: Readonly<Record<string, string>>): Attributes {
   return Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, attributeOf(text)]));
 }

@@ -12,6 +12,7 @@ import { Journal } from "../journal/journal.ts";
 import { type CarrierProgress, runCarrier } from "./carrier.ts";
 import { openClickHouse } from "./client.ts";
 import { LogStore } from "./log-store.ts";
+import { PatternStore } from "./pattern-store.ts";
 import { migrate } from "./schema.ts";
 import { type SupervisedClickHouse, superviseClickHouse } from "./supervise.ts";
 
@@ -129,6 +130,78 @@ describe("the carrier", () => {
     await writeLines(5, 5);
     expect((await carryAll()).at(-1)).toMatchObject({ rejectedFrames: 1 });
     expect(await counted()).toEqual({ all: 10, different: 10 });
+  });
+
+  it("carries spans of this release and of the one before, and template counts, once each", async () => {
+    const span = `shop\t1790000000000000000\t1000\t${"t".repeat(16)}\t${"s".repeat(8)}\t${"p".repeat(8)}\tGET\tserver\tok`;
+    const rest = `\t\t\t\t{}\t{}\t\t`;
+    journal.append(frameKinds.spans, Buffer.from(`${span}${rest}\n`));
+    journal.append(frameKinds.scopedSpans, Buffer.from(`${span}${rest}\t{'scope':'x'}\n`));
+    const pattern = {
+      labels: { app: "shop" },
+      templateId: "ffffffffffffffff",
+      template: "took <*>",
+      bucketMs: 1_790_000_000_000,
+      count: 2,
+      sample: "took 5",
+    };
+    const patterns = new PatternStore(journal);
+    await patterns.append([pattern, { ...pattern, count: 3 }]);
+    await patterns.append([pattern]);
+    expect((await carryAll()).at(-1)).toMatchObject({ rejectedFrames: 0 });
+    const read = async (query: string) =>
+      (await client.query({ query, format: "JSONCompactEachRow" })).json<unknown[]>();
+    expect(
+      await read(
+        "SELECT scope_attributes FROM spans WHERE service = 'shop' ORDER BY length(scope_attributes)",
+      ),
+    ).toEqual([[{}], [{ scope: "x" }]]);
+    expect(
+      await read("SELECT toUInt32(sum(count)), toUInt32(sum(total_ns)) FROM span_rates"),
+    ).toEqual([[2, 2000]]);
+    expect(await read("SELECT toUInt32(sum(spans)), any(services) FROM trace_index")).toEqual([
+      [2, ["shop"]],
+    ]);
+    expect(
+      await read(
+        "SELECT hex(template_id), any(template), toUInt32(sum(count)) FROM log_patterns GROUP BY ALL",
+      ),
+    ).toEqual([["FFFFFFFFFFFFFFFF", "took <*>", 7]]);
+    // Once more, as after a crash before the checkpoint: nothing is counted twice, in no table.
+    const { identity, done } = JSON.parse(await readFile(checkpointFile, "utf8")) as {
+      identity: number;
+      done: number;
+    };
+    await writeFile(checkpointFile, JSON.stringify({ identity, done: 0, intent: done }));
+    await carryAll();
+    expect(await read("SELECT toUInt32(count()) FROM spans")).toEqual([[2]]);
+    expect(await read("SELECT toUInt32(sum(count)) FROM span_rates")).toEqual([[2]]);
+    expect(await read("SELECT toUInt32(sum(spans)) FROM trace_index")).toEqual([[2]]);
+    expect(await read("SELECT toUInt32(sum(count)) FROM log_patterns")).toEqual([[7]]);
+  });
+
+  it("looks after the tables between batches, with nothing left to be repeated", async () => {
+    await writeLines(200);
+    const follower = await JournalReader.open({ dir: journalDir });
+    const stop = new AbortController();
+    let calls = 0;
+    await runCarrier({
+      journal: follower,
+      client,
+      checkpointFile,
+      clock: systemClock,
+      log: silent,
+      signal: stop.signal,
+      upkeep: async () => {
+        const saved = (await savedCheckpoint()) as { done: number; intent: number };
+        expect(saved.done).toBe(saved.intent);
+        if (++calls === 1) throw new Error("not now");
+        stop.abort();
+      },
+      upkeepEveryMs: 0,
+    });
+    await follower.close();
+    expect(calls).toBe(2);
   });
 
   it("sends again what it sent before a checkpoint was lost, and nothing is doubled", async () => {

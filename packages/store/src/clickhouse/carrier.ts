@@ -13,7 +13,8 @@ import type { JournalFollower, JournalFrame } from "../journal/journal-reader.ts
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { logColumns } from "./log-store.ts";
 import type { Log } from "./supervise.ts";
-import { spanColumns } from "./trace-store.ts";
+import { patternColumns } from "./pattern-store.ts";
+import { firstSpanColumns, spanColumns } from "./trace-store.ts";
 
 export interface CarrierProgress {
   /** The checkpoint on disk: the journal may let go of everything below. */
@@ -35,17 +36,26 @@ export interface CarrierOptions {
   readonly signal: AbortSignal;
   readonly batchBytesMax?: number;
   readonly onProgress?: (progress: CarrierProgress) => void;
+  /**
+   * Called every minute or `upkeepEveryMs`, between two batches: nothing is inserted meanwhile, and nothing will be repeated that was
+   * inserted before. What it rejects with is logged.
+   */
+  readonly upkeep?: () => Promise<void>;
+  readonly upkeepEveryMs?: number;
 }
 
 /** How long rows gather before a batch that is not full is sent. */
 const gatherMs = 400;
 /** A checkpoint costs two syncs, and most frames in the journal may be none of ours. */
 const saveEveryMs = 2000;
+const upkeepEveryMsDefault = 60_000;
 const backOffMs = { first: 250, max: 5000 };
 
 const tables = [
-  { kind: frameKinds.spans, table: "spans", columns: spanColumns },
+  { kind: frameKinds.spans, table: "spans", columns: firstSpanColumns },
+  { kind: frameKinds.scopedSpans, table: "spans", columns: spanColumns },
   { kind: frameKinds.logs, table: "logs", columns: logColumns },
+  { kind: frameKinds.patterns, table: "log_patterns", columns: patternColumns },
 ] as const;
 type Table = (typeof tables)[number];
 
@@ -93,6 +103,7 @@ class Carrier {
   #saved: Checkpoint;
   #savedAtMs: number;
   #done: number;
+  #upkeepDueMs = 0;
   #rejectedFrames = 0;
 
   constructor(options: CarrierOptions, checkpoint: Checkpoint) {
@@ -109,6 +120,7 @@ class Carrier {
     while (!signal.aborted) {
       try {
         const full = await this.#step();
+        await this.#upkeep();
         delayMs = backOffMs.first;
         if (!full) await sleep(clock, gatherMs, signal);
       } catch (error) {
@@ -147,6 +159,20 @@ class Carrier {
       await this.#save(this.#done, this.#done);
     if (batch) await this.#report();
     return batch !== undefined && sizeOf(batch.frames) >= this.#batchBytesMax;
+  }
+
+  async #upkeep(): Promise<void> {
+    const { clock, upkeep, log, upkeepEveryMs = upkeepEveryMsDefault } = this.#options;
+    if (!upkeep || clock.monotonicMs() < this.#upkeepDueMs) return;
+    // A batch that an earlier run may have left half-way comes first.
+    if (this.#saved.intent > this.#done) return;
+    await this.#save(this.#done, this.#done);
+    try {
+      await upkeep();
+    } catch (error) {
+      log.warn({ error: messageOf(error) }, "the tables of traces could not be looked after");
+    }
+    this.#upkeepDueMs = clock.monotonicMs() + upkeepEveryMs;
   }
 
   async #save(done: number, intent: number): Promise<void> {

@@ -11,9 +11,9 @@ import { TsvRows } from "./tsv-rows.ts";
 export const logColumns = ["time_ns", "labels", "metadata", "line"] as const;
 
 /** An empty value means that the label is absent. */
-function sortedPairs(labels: LabelMap): [string, string][] {
+export function sortedLabels(labels: LabelMap): LabelMap {
   const pairs = Object.entries(labels).filter(([, value]) => value !== "");
-  return pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return Object.fromEntries(pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
 }
 
 export class LogStore implements LogSink {
@@ -31,16 +31,16 @@ export class LogStore implements LogSink {
     let position = 0;
     // Lines of one stream come together and share the object.
     let labels: LabelMap | undefined;
-    let labelsField: Buffer = Buffer.alloc(0);
+    let labelsField = "";
     for (const record of records) {
       const rows = this.#rows;
       rows.plain(String(record.timeNs));
       if (labels === record.labels) rows.raw(labelsField);
       else {
         labels = record.labels;
-        labelsField = rows.captured(() => rows.map(sortedPairs(record.labels)));
+        labelsField = rows.captured(() => rows.map(sortedLabels(record.labels)));
       }
-      rows.map(Object.entries(record.metadata));
+      rows.map(record.metadata);
       rows.text(record.line);
       rows.endRow();
       if (rows.sizeBytes >= frameBytesWanted)

@@ -114,11 +114,9 @@ async function expectMoved(connection: ClickHouseConnection): Promise<void> {
     query:
       "INSERT INTO logs (time_ns, labels, line) VALUES (1790000000000000100, {'app': 'shop'}, 'more of sorts')",
   });
-  expect(
-    await of(
-      `SELECT toUInt32(count()), toUInt32(countIf(template_id = 0)) FROM logs WHERE hasAny(words, ['sorts'])`,
-    ),
-  ).toEqual([51, 51]);
+  expect(await of(`SELECT toUInt32(count()) FROM logs WHERE hasAny(words, ['sorts'])`)).toEqual([
+    51,
+  ]);
   expect(await of(`SELECT max(last_ns) = 1790000000000000100 FROM streams`)).toEqual([1]);
   expect(
     await of(

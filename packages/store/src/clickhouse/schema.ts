@@ -17,7 +17,7 @@
  *   sum over rows. Exact for as long as traces are kept, whatever sampling let go of.
  * `logs`, in the order of (stream, time_ns), a day a partition. A stream is a label set; `streams` lists the label sets of
  *   each day and when they had lines, so that matchers are tried against thousands of streams instead of millions of
- *   lines. `template_id`: of the template that the line was found to have, 0 for none. Indexes:
+ *   lines. Indexes:
  *   - `line_words` (full text) on `words`, the line's runs of four ASCII letters or more. A text that holds such a run is
  *     only in lines with a word that holds the run:
  *       hasAny(words, (SELECT groupUniqArray(token) FROM mergeTreeTextIndex(currentDatabase(), 'logs', 'line_words')
@@ -38,6 +38,7 @@ import {
   logPatterns,
   logs,
   ratesOfSpans,
+  samplingTables,
   spanRates,
   spansTable,
   streams,
@@ -64,6 +65,7 @@ const tables = [
   spansTable("spans"),
   traceIndex,
   spanRates,
+  ...samplingTables,
   logs,
   streams,
   logPatterns,
@@ -154,9 +156,12 @@ async function fromFirst(client: ClickHouseClient): Promise<void> {
 async function keepAll(client: ClickHouseClient, { tracesMs, logsMs }: TelemetryRetention) {
   const second = (ns: string) => `toDateTime(intDiv(${ns}, 1000000000), 'UTC')`;
   await keepFor(client, "spans", second("start_ns"), tracesMs);
+  // REPLACE PARTITION wants the very same table.
+  await keepFor(client, "spans_thinned", second("start_ns"), tracesMs);
   // What stands for a whole day stays as long as anything of that day may.
   await keepFor(client, "trace_index", "day", tracesMs + dayMs);
   await keepFor(client, "span_rates", "toDateTime(minute * 60, 'UTC')", tracesMs);
+  await keepFor(client, "thinned_hours", "toDateTime(hour * 3600, 'UTC')", tracesMs + dayMs);
   await keepFor(client, "logs", second("time_ns"), logsMs);
   await keepFor(client, "streams", "day", logsMs + dayMs);
   await keepFor(client, "log_patterns", "toDateTime(intDiv(bucket_ms, 1000), 'UTC')", logsMs);

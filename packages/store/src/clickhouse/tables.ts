@@ -99,6 +99,24 @@ SELECT
 FROM spans
 GROUP BY trace_id`;
 
+/** Of sampling.ts: what it decided for the hour that it is at, and the hours that it is done with. */
+export const samplingTables = [
+  `CREATE TABLE IF NOT EXISTS sampling_plan (
+  hour UInt32,
+  service String,
+  name String,
+  slow_ns UInt64,
+  share Float64
+) ENGINE = MergeTree ORDER BY (hour, service, name)`,
+  `CREATE TABLE IF NOT EXISTS thinned_hours (
+  hour UInt32,
+  spans_before UInt64,
+  spans_kept UInt64
+) ENGINE = ReplacingMergeTree ORDER BY hour
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1`,
+  spansTable("spans_thinned"),
+];
+
 export const spanRates = `
 CREATE TABLE IF NOT EXISTS span_rates (
   service LowCardinality(String),
@@ -131,11 +149,7 @@ const ids =
 
 /** Columns and indexes of `logs` that came with the second version. */
 export const logAdditions = {
-  columns: [
-    "template_id UInt64 CODEC(ZSTD(1))",
-    `words Array(String) ALIAS ${words}`,
-    `ids Array(String) ALIAS ${ids}`,
-  ],
+  columns: [`words Array(String) ALIAS ${words}`, `ids Array(String) ALIAS ${ids}`],
   indexes: [
     `line_words ${words} TYPE text(tokenizer = 'array')`,
     `line_ids ${ids} TYPE bloom_filter(0.01) GRANULARITY 1`,

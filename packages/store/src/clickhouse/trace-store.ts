@@ -1,14 +1,15 @@
 /**
  * Takes spans: encodes them once, as rows of `spans`, and has them acknowledged by the journal. The order of columns is
- * that of `spanColumns`; another order or set needs another kind of frame, since old frames may wait in a journal.
+ * that of `spanColumns`; another order or set needs another kind of frame, since old frames may wait in a journal:
+ * those of kind `spans` have the columns before `scope_attributes`.
  */
 import type { Attributes, Span, SpanEvent, SpanLink, SpanSink } from "@skopos/model";
 import { frameKinds } from "../journal/frame.ts";
 import type { JournalWriter } from "../journal/journal.ts";
-import { attributePairs, attributesOf } from "./attribute-text.ts";
+import { attributesOf, attributeText } from "./attribute-text.ts";
 import { TsvRows } from "./tsv-rows.ts";
 
-export const spanColumns = [
+export const firstSpanColumns = [
   "service",
   "start_ns",
   "duration_ns",
@@ -26,12 +27,17 @@ export const spanColumns = [
   "events",
   "links",
 ] as const;
+export const spanColumns = [...firstSpanColumns, "scope_attributes"] as const;
 
 /** Frames are cut at about this size. */
 export const frameBytesWanted = 4 * 1024 * 1024;
 
+const noAttributes: Attributes = {};
+
 function texts(attributes: Attributes): Record<string, string> {
-  return Object.fromEntries(attributePairs(attributes));
+  return Object.fromEntries(
+    Object.entries(attributes).map(([key, value]) => [key, attributeText(value)]),
+  );
 }
 
 /** "" for none, else JSON: [[ns, name, {…}], …]. */
@@ -83,7 +89,7 @@ export class TraceStore implements SpanSink {
     let position = 0;
     // Spans of one resource come together and share the object.
     let resource: Attributes | undefined;
-    let resourceField: Buffer = Buffer.alloc(0);
+    let resourceField = "";
     for (const span of spans) {
       const rows = this.#rows;
       rows.text(span.service);
@@ -98,20 +104,21 @@ export class TraceStore implements SpanSink {
       rows.text(span.statusMessage);
       rows.text(span.scopeName);
       rows.text(span.scopeVersion);
-      rows.map(attributePairs(span.attributes));
+      rows.mapOf(span.attributes, attributeText);
       if (resource === span.resource) rows.raw(resourceField);
       else {
         resource = span.resource;
-        resourceField = rows.captured(() => rows.map(attributePairs(span.resource)));
+        resourceField = rows.captured(() => rows.mapOf(span.resource, attributeText));
       }
       rows.text(eventsText(span.events));
       rows.text(linksText(span.links));
+      rows.mapOf(span.scopeAttributes ?? noAttributes, attributeText);
       rows.endRow();
       if (rows.sizeBytes >= frameBytesWanted)
-        position = this.#journal.append(frameKinds.spans, rows.take());
+        position = this.#journal.append(frameKinds.scopedSpans, rows.take());
     }
     if (this.#rows.sizeBytes > 0)
-      position = this.#journal.append(frameKinds.spans, this.#rows.take());
+      position = this.#journal.append(frameKinds.scopedSpans, this.#rows.take());
     if (position > 0) await this.#journal.flushed(position);
   }
 }

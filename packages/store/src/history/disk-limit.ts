@@ -24,10 +24,13 @@ interface PartitionRow {
 
 const dayMs = 86_400_000;
 
-/** The day of a partition, as days since 1970; undefined when it is parted by something else. */
+const hoursPerDay = 24;
+
+/** The day of a partition, as days since 1970; six digits are hours, as of spans. Undefined when it is parted by something else. */
 function dayOf(partition: string): number | undefined {
   if (/^'?\d{4}-\d\d-\d\d'?$/.test(partition))
     return Date.parse(partition.replaceAll("'", "")) / dayMs;
+  if (/^\d{6}$/.test(partition)) return Math.floor(Number(partition) / hoursPerDay);
   return /^\d{1,5}$/.test(partition) ? Number(partition) : undefined;
 }
 

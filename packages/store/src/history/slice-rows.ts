@@ -226,7 +226,7 @@ export class SliceRows {
       this.#knownBases.add(base);
       this.bases.plain(String(Math.floor(this.#slice / slicesPerDay)));
       this.bases.plain(base);
-      this.bases.map(pairsOf(rest));
+      this.bases.map(Object.fromEntries(pairsOf(rest)));
       this.bases.endRow();
     }
     return base;

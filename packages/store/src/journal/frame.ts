@@ -13,15 +13,23 @@
 import { crc32c } from "./crc32c.ts";
 
 /** The one table of frame kinds. Readers skip kinds they do not know. */
-export const frameKinds = { metrics: 1, spans: 2, logs: 3, event: 4 } as const;
+export const frameKinds = {
+  metrics: 1,
+  /** Of releases that had no attributes of scopes. */
+  spans: 2,
+  logs: 3,
+  event: 4,
+  scopedSpans: 5,
+  patterns: 6,
+} as const;
 
 /**
  * How much of the room, in the buffer and on the disk, a kind may help to fill: when it gets scarce, log lines are refused
  * first, then spans; samples, which paging needs, and operational events have all of it.
  */
 export function roomShare(kind: number): number {
-  if (kind === frameKinds.logs) return 0.7;
-  return kind === frameKinds.spans ? 0.85 : 1;
+  if (kind === frameKinds.logs || kind === frameKinds.patterns) return 0.7;
+  return kind === frameKinds.spans || kind === frameKinds.scopedSpans ? 0.85 : 1;
 }
 
 export const frameHeaderBytes = 12;
