@@ -116,6 +116,12 @@ describe("a long range seen through wide windows", () => {
     expect(increaseOf(all.values)).toBe(counted);
     const short = { ...everything, endMs: 20 * sliceMs, resolutionMs: sliceMs };
     expect((await reader().select(short)).values.length).toBe(20 * 240);
+    // Once the samples of the first day are gone, roll-ups stand in for them.
+    await history.client.command({ query: "ALTER TABLE metric_slices DROP PARTITION ID '0'" });
+    const mixed = await reader().select(everything);
+    expect(mixed.values.length).toBeLessThan(24 * 66 + 240);
+    expect(mixed.values.length).toBeGreaterThan(24 * 60 + 239);
+    expect(increaseOf(mixed.values)).toBe(counted);
   });
 });
 

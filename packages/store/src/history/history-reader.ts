@@ -108,21 +108,26 @@ export class HistoryReader implements MetricReader {
     { matchers }: MetricSelect,
     { first, last }: SliceRange,
     split: number,
-  ): string {
+  ): string[] {
     const part = (table: string, range: SliceRange) =>
       `SELECT ${columns} FROM ${table} WHERE ${rowsSql(bindings, matchers, range)}`;
-    if (split <= first) return part("metric_slices", { first, last });
-    if (split > last) return part("metric_rollups", { first, last });
-    const before = part("metric_rollups", { first, last: split - 1 });
-    return `${before} UNION ALL ${part("metric_slices", { first: split, last })}`;
+    if (split <= first) return [part("metric_slices", { first, last })];
+    if (split > last) return [part("metric_rollups", { first, last })];
+    return [
+      part("metric_rollups", { first, last: split - 1 }),
+      part("metric_slices", { first: split, last }),
+    ];
   }
 
   #rows(query: BinaryQuery, request: MetricSelect, range: SliceRange, split: number) {
     const bindings = new Bindings();
-    const columns = "name, base, le, slice, version, times, data, histograms";
-    const sources = this.#sources(bindings, columns, request, range, split);
-    const ordered = `SELECT name, base, le, slice, times, data, histograms FROM (${sources})
-      ORDER BY name, base, le, slice, version`;
+    const columns = "name, base, le, slice, times, data, histograms";
+    const order = "ORDER BY name, base, le, slice, version";
+    const [only, ...more] = this.#sources(bindings, `${columns}, version`, request, range, split);
+    // One table is read along its key; two must be sorted.
+    const all =
+      more.length === 0 ? `${only}` : `SELECT * FROM (${[only, ...more].join(" UNION ALL ")})`;
+    const ordered = `${all} ${order}`;
     return queryBinary(query, ordered, bindings);
   }
 
@@ -133,7 +138,7 @@ export class HistoryReader implements MetricReader {
     split: number,
   ): Promise<SliceTimes> {
     const bindings = new Bindings();
-    const wanted = this.#sources(bindings, "times", request, range, split);
+    const wanted = this.#sources(bindings, "times", request, range, split).join(" UNION ALL ");
     const where = allOf([rangeSql(bindings, range), `times IN (${wanted})`]);
     const rows = await queryBinary(
       query,

@@ -164,7 +164,7 @@ function match(before: SeriesBlock, after: SeriesBlock): Both[] {
 }
 
 /** Two blocks of which every sample of the first is older than every sample of the second. Throws `limit`. */
-export function joinBlocks(
+function joinBlocks(
   before: SeriesBlock,
   after: SeriesBlock,
   limits: { readonly seriesMax: number; readonly samplesMax: number },

@@ -30,6 +30,10 @@ export class BinaryRows {
     return this.#bytes.toString("latin1", at, at + 8);
   }
 
+  skip(sizeBytes: number): void {
+    this.#take(sizeBytes);
+  }
+
   text(): string {
     const length = this.#varint();
     const at = this.#take(length);

@@ -55,7 +55,7 @@ export class BlockOfRows {
     this.#builder = new BlockBuilder(0, request.seriesMax, request.samplesMax);
   }
 
-  /** Takes the next row: name, base, le, slice, times, data, histograms. Throws `limit`. */
+  /** Takes the next row: name, base, le, slice, times, data, histograms, version. Throws `limit`. */
   row(rows: BinaryRows, times: SliceTimes, labels: ReadonlyMap<string, readonly string[]>): void {
     const name = rows.text();
     const base = rows.id();
@@ -64,6 +64,8 @@ export class BlockOfRows {
     const timesId = rows.id();
     const data = rows.bytes();
     const histograms = rows.text();
+    // Of rows of one slice the last is the newest.
+    rows.skip(8);
     const known = this.#series;
     if (!known || known.base !== base || known.le !== le || known.name !== name) {
       this.#emit(labels);
