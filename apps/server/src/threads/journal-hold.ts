@@ -3,7 +3,7 @@
  * not sent yet is kept from the beginning of its epoch on. At a byte limit the oldest epochs are let go of, loudly: the disk
  * belongs to alerting first.
  */
-export interface HoldDecision {
+interface HoldDecision {
   /** What lies before may go. */
   readonly before: number;
   /** Bytes that a receiver has not taken and that go all the same. */

@@ -7,7 +7,7 @@ import { writeLogEvent } from "./port-log.ts";
 const stopMsMax = 5000;
 const respawnDelayMs = 2000;
 
-export interface JournalThreadOptions {
+interface JournalThreadOptions {
   readonly entry: EntryName;
   /** For the log. */
   readonly name: string;

@@ -44,7 +44,7 @@ function pointOf(value: unknown): [timeMs: number, value: unknown] {
   return [Math.round(value[0] * 1000), value[1]];
 }
 
-export function matrixSeriesOf(value: unknown): MatrixSeries {
+function matrixSeriesOf(value: unknown): MatrixSeries {
   if (!isRecord(value)) throw bad("a series is no object");
   const points = listOf(value["values"], "values");
   const times = new Float64Array(points.length);

@@ -54,7 +54,7 @@ export interface PrometheusParts {
 }
 
 /** What an endpoint is asked. */
-export interface Asked {
+interface Asked {
   readonly parameters: Parameters;
   readonly path: Readonly<Record<string, string>>;
   readonly request: FastifyRequest;

@@ -78,7 +78,7 @@ export function targetMetadataOf(
   return found;
 }
 
-export function jobOf(config: ScrapeConfig, name: string): ScrapeJob {
+function jobOf(config: ScrapeConfig, name: string): ScrapeJob {
   const job = config.jobs.find((each) => each.name === name);
   if (!job) throw new SkoposError("not-found", `there is no scrape pool ${JSON.stringify(name)}`);
   return job;
