@@ -31,8 +31,19 @@ const schema = z.strictObject({
       server: z.url().optional(),
       kubeconfig: z.string().optional(),
       token: z.string().optional(),
+      /** What of the cluster's own wishes is followed: a kind that it does not know does no harm. */
+      discover: z
+        .strictObject({
+          /** ServiceMonitor, PodMonitor, Probe. */
+          monitors: z.boolean().default(true),
+          /** PrometheusRule. */
+          rules: z.boolean().default(true),
+          /** ConfigMaps labelled skopos.io/rules, prometheus_rule or skopos.io/scrape-config. */
+          configMaps: z.boolean().default(true),
+        })
+        .prefault({}),
     })
-    .default({}),
+    .prefault({}),
   /** A Prometheus configuration with scrape_configs; the built-in one discovers annotated pods. */
   scrapeConfig: z.string().optional(),
   scrapeInterval: duration.default(15_000),

@@ -333,6 +333,7 @@ async function startTelemetry(ground: Ground, target: KubeTarget): Promise<Telem
     remoteWrites: remoteWritesOf(config),
     ruleFiles,
     kubernetes: await credentialsOf(target),
+    discover: config.kubernetes.discover,
     webhooks: config.webhooks,
     externalUrl: ground.url,
   };

@@ -4,10 +4,12 @@ import {
   type GroupStatus,
   Notifier,
   parseRuleFile,
+  type RuleGroup,
   RuleRunner,
 } from "@skopos/alerting";
 import type { AlertInstance } from "@skopos/api";
-import type { Clock, MetricEngine, SampleSink } from "@skopos/model";
+import type { RuleFileText } from "@skopos/ingest";
+import { type Clock, messageOf, type MetricEngine, type SampleSink } from "@skopos/model";
 import type { RuleGroupState, TelemetryThreadData } from "./telemetry-calls.ts";
 
 export interface AlertingParts {
@@ -22,6 +24,8 @@ export interface Alerting {
   alerts(): AlertInstance[];
   groups(): RuleGroupState[];
   warnings(): string[];
+  /** Rule files of the cluster, which come and go; one that cannot be used is a warning, and what it held before stays. */
+  setClusterRules(files: readonly RuleFileText[]): void;
   stop(): Promise<void>;
 }
 
@@ -50,19 +54,49 @@ export function startAlerting(data: TelemetryThreadData, parts: AlertingParts): 
     notify: (alerts) => notifier.notify(alerts),
   });
   runner.start();
+  const cluster = new ClusterRules();
   return {
+    setClusterRules: (files) => {
+      const found = cluster.read(files);
+      void runner.replace([...groups, ...found]).then(announce);
+    },
     alerts: () => runner.alerts().map(toInstance),
     groups: () => runner.status().map(toGroup),
-    warnings: () =>
-      runner
+    warnings: () => [
+      ...cluster.warnings,
+      ...runner
         .status()
         .flatMap((group) =>
           group.rules
             .filter((rule) => rule.health === "err")
             .map((rule) => `rule ${rule.name}: ${rule.lastError}`),
         ),
+    ],
     stop: () => runner.stop(),
   };
+}
+
+/** The rule groups of files that others write. */
+class ClusterRules {
+  warnings: readonly string[] = [];
+  #groups = new Map<string, readonly RuleGroup[]>();
+
+  read(files: readonly RuleFileText[]): RuleGroup[] {
+    const warnings: string[] = [];
+    const found = new Map<string, readonly RuleGroup[]>();
+    for (const { file, text } of files) {
+      try {
+        found.set(file, parseRuleFile(text, file));
+      } catch (error) {
+        warnings.push(messageOf(error));
+        const before = this.#groups.get(file);
+        if (before) found.set(file, before);
+      }
+    }
+    this.warnings = warnings;
+    this.#groups = found;
+    return [...found.values()].flat();
+  }
 }
 
 function toInstance(alert: AlertSnapshot): AlertInstance {

@@ -1,6 +1,7 @@
 /** What the main thread asks of the telemetry thread, and what it hears from it. Everything is structured-cloneable. */
 import type { MessagePort } from "node:worker_threads";
 import type { AlertInstance } from "@skopos/api";
+import type { ClusterDiscover } from "@skopos/ingest";
 import type { KubeCredentials } from "@skopos/mesh";
 import type { Matcher } from "@skopos/model";
 
@@ -24,6 +25,8 @@ export interface TelemetryThreadData {
   readonly scrapeConfig: { readonly text: string; readonly file: string };
   readonly ruleFiles: readonly { readonly text: string; readonly file: string }[];
   readonly kubernetes: KubeCredentials;
+  /** What of the cluster's own wishes is followed. */
+  readonly discover: ClusterDiscover;
   readonly webhooks: readonly { readonly url: string }[];
   /** Where people reach us; links in notifications begin with it. */
   readonly externalUrl: string;

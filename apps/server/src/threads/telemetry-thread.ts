@@ -94,7 +94,14 @@ async function start(): Promise<void> {
   const config = parseScrapeConfig(data.scrapeConfig.text, data.scrapeConfig.file);
   for (const setting of config.ignored)
     log.warn({ setting }, "this setting of the scrape configuration has no effect");
-  const scraper = startScraper({ config, sink: metrics, clock, kubernetes: data.kubernetes });
+  const scraper = startScraper({
+    config,
+    sink: metrics,
+    clock,
+    kubernetes: data.kubernetes,
+    discover: data.discover,
+    onRules: (files) => alerting.setClusterRules(files),
+  });
   const pushed = new MetadataBook();
   const intake = { metrics, clock, metadata: pushed };
   /** Other threads' ways to the journal. */

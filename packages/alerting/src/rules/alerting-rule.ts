@@ -65,6 +65,11 @@ export class AlertingRuleState {
     this.#annotationTemplates = compile(this.rule.annotations);
   }
 
+  /** Takes up the alerts of the rule that this one replaces. */
+  takeOver(before: AlertingRuleState): void {
+    this.#alerts = before.#alerts;
+  }
+
   /**
    * Takes the expression's result at `timeMs`. Throws when the result cannot be made into alerts (two with the same labels)
    * or is over the limit; only the latter changes the state, by discarding all.

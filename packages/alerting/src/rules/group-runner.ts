@@ -5,6 +5,7 @@
  */
 import {
   type Clock,
+  type LabelMap,
   LabelSet,
   messageOf,
   type MetricEngine,
@@ -40,7 +41,7 @@ export interface RunnerDependencies {
 interface RunningRule {
   readonly rule: Rule;
   readonly alerting: AlertingRuleState | undefined;
-  readonly series: RuleSeries;
+  series: RuleSeries;
   health: RuleStatus["health"];
   lastError: string;
   lastEvaluationMs: number | undefined;
@@ -81,6 +82,50 @@ export class GroupRunner {
       evaluationTimeMs: undefined,
       refusedSamples: 0,
     }));
+  }
+
+  /**
+   * Takes up where `before`, a stopped runner of the same group, left off: rules of the same name keep their series, alerts of
+   * the same labels too their state. What is left of `before` ends.
+   */
+  async takeOver(before: GroupRunner): Promise<void> {
+    const left = new Set(before.#rules);
+    for (const running of this.#rules) {
+      const { kind, name, labels } = running.rule;
+      const same = [...left].find(
+        ({ rule }) => rule.kind === kind && rule.name === name && sameLabels(rule.labels, labels),
+      );
+      if (!same) continue;
+      left.delete(same);
+      running.series = same.series;
+      if (running.alerting && same.alerting) running.alerting.takeOver(same.alerting);
+    }
+    this.#restored = before.#restored;
+    this.#evaluations = before.#evaluations;
+    await before.#end(left);
+  }
+
+  /** The group is gone, after `stop`: its series become stale, its alerts are over. */
+  end(): Promise<void> {
+    return this.#end(new Set(this.#rules));
+  }
+
+  async #end(rules: ReadonlySet<RunningRule>): Promise<void> {
+    const { clock, notify, onTransition, resendDelayMs, externalUrl } = this.#deps;
+    const timeMs = clock.nowMs();
+    const functions = ruleFunctions({
+      externalUrl,
+      nowMs: () => timeMs,
+      query: () => Promise.resolve([]),
+    });
+    for (const { alerting, series } of rules) {
+      series.end(timeMs);
+      if (!alerting) continue;
+      for (const transition of await alerting.evaluate(timeMs, [], functions))
+        onTransition(transition);
+      const due = alerting.takeToSend(timeMs, resendDelayMs);
+      if (due.length > 0) notify(due);
+    }
   }
 
   start(): void {
@@ -195,6 +240,10 @@ export class GroupRunner {
       rules: this.#rules.map(ruleStatus),
     };
   }
+}
+
+function sameLabels(a: LabelMap, b: LabelMap): boolean {
+  return LabelSet.fromMap(a).equals(LabelSet.fromMap(b));
 }
 
 function ruleStatus(running: RunningRule): RuleStatus {

@@ -26,6 +26,12 @@ export class RuleSeries {
     this.#group = sink.openGroup(key);
   }
 
+  /** The rule is gone: its series become stale. */
+  end(timeMs: number): void {
+    this.write(timeMs, []);
+    this.#sink.closeGroup(this.#group);
+  }
+
   /** Writes one evaluation's result. Returns how many samples the store's series limit refused. */
   write(timeMs: number, samples: readonly RuleSample[]): number {
     const size = samples.length + this.#live.size;

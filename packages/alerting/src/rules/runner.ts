@@ -2,7 +2,7 @@
 import type { Clock, MetricEngine, SampleSink } from "@skopos/model";
 import type { AlertSnapshot, AlertTransition } from "./alert.ts";
 import type { RuleGroup } from "./file.ts";
-import { GroupRunner } from "./group-runner.ts";
+import { GroupRunner, type RunnerDependencies } from "./group-runner.ts";
 import type { GroupStatus } from "./status.ts";
 
 export interface RuleRunnerOptions {
@@ -25,10 +25,13 @@ export interface RuleRunnerOptions {
 }
 
 export class RuleRunner {
-  readonly #groups: readonly GroupRunner[];
+  readonly #deps: RunnerDependencies;
+  #groups: readonly GroupRunner[];
+  #replacing: Promise<void> = Promise.resolve();
+  #started = false;
 
   constructor(options: RuleRunnerOptions) {
-    const deps = {
+    this.#deps = {
       engine: options.engine,
       sink: options.sink,
       clock: options.clock,
@@ -40,15 +43,52 @@ export class RuleRunner {
       onTransition: options.onTransition ?? ignore,
       notify: options.notify ?? ignore,
     };
-    this.#groups = options.groups.map((group) => new GroupRunner(group, deps));
+    this.#groups = options.groups.map((group) => new GroupRunner(group, this.#deps));
+  }
+
+  /**
+   * Runs these groups from now on. A group that is the same goes on undisturbed; of one that changed, rules that keep name and
+   * labels keep their alerts; what is gone resolves its alerts and ends its series.
+   */
+  replace(groups: readonly RuleGroup[]): Promise<void> {
+    this.#replacing = this.#replacing.then(() => this.#replace(groups));
+    return this.#replacing;
+  }
+
+  async #replace(groups: readonly RuleGroup[]): Promise<void> {
+    const before = new Map(this.#groups.map((runner) => [keyOf(runner.group), runner]));
+    const next: GroupRunner[] = [];
+    for (const group of groups) {
+      const known = before.get(keyOf(group));
+      before.delete(keyOf(group));
+      if (known && JSON.stringify(known.group) === JSON.stringify(group)) {
+        next.push(known);
+        continue;
+      }
+      const runner = new GroupRunner(group, this.#deps);
+      if (known) {
+        await known.stop();
+        await runner.takeOver(known);
+      }
+      if (this.#started) runner.start();
+      next.push(runner);
+    }
+    for (const gone of before.values()) {
+      await gone.stop();
+      await gone.end();
+    }
+    this.#groups = next;
   }
 
   start(): void {
+    this.#started = true;
     for (const group of this.#groups) group.start();
   }
 
   /** Ends after the evaluations that run now. */
   async stop(): Promise<void> {
+    await this.#replacing;
+    this.#started = false;
     await Promise.all(this.#groups.map((group) => group.stop()));
   }
 
@@ -63,6 +103,10 @@ export class RuleRunner {
       group.rules.flatMap((rule) => (rule.kind === "alert" ? rule.alerts : [])),
     );
   }
+}
+
+function keyOf({ file, name }: RuleGroup): string {
+  return JSON.stringify([file, name]);
 }
 
 function ignore(): void {

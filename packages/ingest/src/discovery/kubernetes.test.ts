@@ -2,6 +2,7 @@ import { FakeClock, KubeServer } from "@skopos/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { TargetGroup } from "../scrape/target.ts";
 import { KubernetesDiscovery } from "./kubernetes.ts";
+import { SharedReflectors } from "./shared-reflectors.ts";
 import type { KubernetesRole } from "./roles.ts";
 
 let kube: KubeServer;
@@ -42,7 +43,7 @@ const pod = {
 function discover(role: KubernetesRole, namespaces: string[] = [], attachNode = false) {
   seen = [];
   discovery = new KubernetesDiscovery({
-    api: { server },
+    collections: new SharedReflectors({ server }, clock),
     role,
     namespaces,
     selectors: [],

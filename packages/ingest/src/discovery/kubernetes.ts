@@ -7,7 +7,8 @@ import type { Clock } from "@skopos/model";
 import type { Discovery } from "./discovery.ts";
 import type { TargetGroup } from "../scrape/target.ts";
 import type { KubernetesRole } from "./roles.ts";
-import { type KubeApi, type KubeObject, Reflector } from "./reflector.ts";
+import type { KubeObject } from "./reflector.ts";
+import type { SharedReflectors, WatchedCollection } from "./shared-reflectors.ts";
 import {
   endpointSliceTargets,
   endpointsTargets,
@@ -19,7 +20,7 @@ import {
 } from "./targets.ts";
 
 export interface KubernetesDiscoveryOptions {
-  readonly api: KubeApi;
+  readonly collections: SharedReflectors;
   readonly role: KubernetesRole;
   /** None: all of them. */
   readonly namespaces: readonly string[];
@@ -56,69 +57,67 @@ const joined: Readonly<Record<KubernetesRole, readonly KubernetesRole[]>> = {
 
 export class KubernetesDiscovery implements Discovery {
   readonly #options: KubernetesDiscoveryOptions;
-  readonly #reflectors: ReadonlyMap<KubernetesRole, readonly Reflector[]>;
+  #watched: ReadonlyMap<KubernetesRole, readonly WatchedCollection[]> = new Map();
   #cancelGather: (() => void) | undefined;
   #stopped = false;
 
   constructor(options: KubernetesDiscoveryOptions) {
     this.#options = options;
-    const roles = new Set([options.role, ...joined[options.role]]);
-    if (options.attachNode && roles.has("pod")) roles.add("node");
-    this.#reflectors = new Map([...roles].map((role) => [role, this.#watchAll(role)]));
   }
 
-  #watchAll(role: KubernetesRole): Reflector[] {
-    const { api, clock, namespaces, selectors } = this.#options;
+  #watchAll(role: KubernetesRole): WatchedCollection[] {
+    const { collections, namespaces, selectors } = this.#options;
     const [group, plural] = paths[role];
     const selector = selectors.find((each) => each.role === role);
     const scopes =
       role === "node" || namespaces.length === 0
         ? [""]
         : namespaces.map((namespace) => `/namespaces/${encodeURIComponent(namespace)}`);
-    return scopes.map(
-      (scope) =>
-        new Reflector({
-          api,
+    return scopes.map((scope) =>
+      collections.watch(
+        {
           path: `${group}${scope}/${plural}`,
           labelSelector: selector?.label ?? "",
           fieldSelector: selector?.field ?? "",
-          clock,
-          onChange: () => this.#changed(),
-        }),
+        },
+        () => this.#changed(),
+      ),
     );
   }
 
   start(): void {
-    for (const reflector of this.#all()) reflector.start();
+    const { role, attachNode } = this.#options;
+    const roles = new Set([role, ...joined[role]]);
+    if (attachNode && roles.has("pod")) roles.add("node");
+    this.#watched = new Map([...roles].map((each) => [each, this.#watchAll(each)]));
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelGather?.();
-    await Promise.all(this.#all().map((reflector) => reflector.stop()));
+    await Promise.all(this.#all().map((collection) => collection.stop()));
   }
 
   /** What keeps discovery from working now, "" when nothing does. */
   get lastError(): string {
-    return this.#all().find((reflector) => reflector.lastError !== "")?.lastError ?? "";
+    return this.#all().find(({ lastError }) => lastError !== "")?.lastError ?? "";
   }
 
-  #all(): Reflector[] {
-    return [...this.#reflectors.values()].flat();
+  #all(): WatchedCollection[] {
+    return [...this.#watched.values()].flat();
   }
 
   #changed(): void {
     if (this.#cancelGather || this.#stopped) return;
     this.#cancelGather = this.#options.clock.after(gatherMs, () => {
       this.#cancelGather = undefined;
-      if (this.#all().every((reflector) => reflector.synced))
-        this.#options.onGroups(this.#groups());
+      if (this.#all().every(({ synced }) => synced)) this.#options.onGroups(this.#groups());
     });
   }
 
   #objects(role: KubernetesRole): Map<string, KubeObject> {
-    const reflectors = this.#reflectors.get(role) ?? [];
-    return new Map(reflectors.flatMap((reflector) => [...reflector.objects]));
+    const watched = this.#watched.get(role) ?? [];
+    return new Map(watched.flatMap((collection) => [...collection.objects]));
   }
 
   #groups(): TargetGroup[] {

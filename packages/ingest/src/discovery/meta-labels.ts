@@ -6,7 +6,7 @@ export type Meta = Record<string, string>;
 const prefix = "__meta_kubernetes_";
 
 /** As Prometheus' SanitizeLabelName: everything but ASCII letters, digits and _ becomes _. */
-function sanitize(name: string): string {
+export function sanitize(name: string): string {
   return name.replaceAll(/[^a-zA-Z0-9_]/g, "_");
 }
 

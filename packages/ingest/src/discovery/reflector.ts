@@ -38,6 +38,8 @@ export interface ReflectorOptions {
   readonly path: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** The kind may not be known to the cluster; then the collection is empty until it is. */
+  readonly optional?: boolean;
   readonly clock: Clock;
   readonly onChange: () => void;
 }
@@ -47,6 +49,8 @@ const objectsMax = 200_000;
 const lineBytesMax = 8 * 1024 * 1024;
 const retryMinMs = 250;
 const retryMaxMs = 30_000;
+/** When to look again whether an optional kind has become known. */
+const absentRetryMs = 60_000;
 /** The server ends a watch after this long; silence for longer means that the connection is dead. */
 const watchSeconds = 300;
 
@@ -100,6 +104,10 @@ export class Reflector {
           await sleep(this.#options.clock, retryMinMs, signal);
       } catch (error) {
         if (signal.aborted) return;
+        if (this.#isAbsent(error)) {
+          await sleep(this.#options.clock, absentRetryMs, signal);
+          continue;
+        }
         this.#lastError = messageOf(error);
         if (error instanceof SkoposError && error.code === "gone") {
           this.#version = "";
@@ -109,6 +117,19 @@ export class Reflector {
         await sleep(this.#options.clock, backOff, signal);
       }
     }
+  }
+
+  /** An optional kind that the cluster does not know: not an error, and nothing of it is there. */
+  #isAbsent(error: unknown): boolean {
+    const isMissing = error instanceof SkoposError && error.code === "not-found";
+    if (!isMissing || !this.#options.optional) return false;
+    const changed = !this.#synced || this.#objects.size > 0;
+    this.#objects = new Map();
+    this.#version = "";
+    this.#synced = true;
+    this.#lastError = "";
+    if (changed) this.#options.onChange();
+    return true;
   }
 
   #headers(): Record<string, string> {
@@ -143,7 +164,7 @@ export class Reflector {
     const { path } = this.#options;
     if (response.statusCode === 410) throw new IngestError("gone", `${path}: 410 Gone`);
     throw new IngestError(
-      "unavailable",
+      response.statusCode === 404 ? "not-found" : "unavailable",
       `Kubernetes API: ${path}: HTTP status ${response.statusCode}${response.statusCode === 403 ? " (may the service account list and watch it?)" : ""}`,
     );
   }

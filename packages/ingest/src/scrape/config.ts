@@ -48,6 +48,8 @@ export interface ScrapeJob extends DiscoveryConfigs {
 export interface ScrapeConfig {
   readonly externalLabels: Readonly<Record<string, string>>;
   readonly jobs: readonly ScrapeJob[];
+  /** What `global` says for jobs that say nothing. */
+  readonly defaults: { readonly intervalMs: number; readonly timeoutMs: number };
   /** Settings that were read and have no effect here, with their line. */
   readonly ignored: readonly string[];
 }
@@ -78,7 +80,8 @@ export function parseScrapeConfig(text: string, fileName = "prometheus.yml"): Sc
   root.skip("remote_write");
   root.finish();
   global.finish();
-  return { externalLabels, jobs, ignored };
+  const { timeoutMs } = defaults;
+  return { externalLabels, jobs, defaults: { intervalMs, timeoutMs }, ignored };
 }
 
 interface Defaults {

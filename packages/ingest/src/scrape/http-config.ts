@@ -44,6 +44,16 @@ export const plainHttp: HttpConfig = {
   followRedirects: true,
 };
 
+/** Whether anything of it is read from a file of this machine. */
+export function namesFiles({ credentials, tls, headers }: HttpConfig): boolean {
+  const secrets: unknown[] = [tls?.ca, tls?.cert, tls?.key, credentials?.secret];
+  if (credentials && "username" in credentials) secrets.push(credentials.username);
+  for (const { values } of headers) secrets.push(...values);
+  return secrets.some(
+    (each) => typeof each === "object" && each !== null && "file" in each && each.file !== "",
+  );
+}
+
 /** Reads the HTTP settings among those of `map`; proxies and OAuth are left to `finish` to name as ignored. */
 export function readHttp(map: Fields): HttpConfig {
   const given = ["basic_auth", "authorization", "bearer_token", "bearer_token_file"].filter(

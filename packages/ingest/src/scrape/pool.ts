@@ -99,10 +99,6 @@ export class ScrapePool {
     await pool.fetcher.close();
   }
 
-  get jobs(): ScrapeJob[] {
-    return [...this.#pools.values()].map(({ job }) => job);
-  }
-
   /** Replaces what `sourcePrefix` (one discovery of one job) contributes. A job the pool does not know is ignored. */
   setGroups(jobName: string, sourcePrefix: string, groups: readonly TargetGroup[]): void {
     const pool = this.#pools.get(jobName);
