@@ -175,11 +175,21 @@ export class ExemplarStore {
     Atomics.add(control, controlWord.exemplarSequence, 1);
   }
 
-  /** All, in the order in which they came. */
-  *images(labelsOf: (series: number) => LabelSet | undefined): Generator<ExemplarImage> {
+  /**
+   * Up to `count` of them, in the order in which they came, from a position on (0: the oldest), and the position after
+   * them; undefined when there are no more. What is evicted between two calls is left out.
+   */
+  images(
+    from: number,
+    count: number,
+    labelsOf: (series: number) => LabelSet | undefined,
+  ): { images: ExemplarImage[]; next: number } | undefined {
     const ring = this.#ring;
     const decoder = new TextDecoder();
-    for (let at = ring.oldest; at < ring.end; at += ring.size(at)) {
+    const images: ExemplarImage[] = [];
+    let at = Math.max(from, ring.oldest);
+    if (at >= ring.end) return undefined;
+    for (; at < ring.end && images.length < count; at += ring.size(at)) {
       const series = ring.series(at);
       const labels = series === noSeries ? undefined : labelsOf(series);
       if (!labels) continue;
@@ -187,8 +197,9 @@ export class ExemplarStore {
       // JSON has no NaN and no infinities.
       const written = Number.isFinite(value) ? value : String(value);
       const own = JSON.parse(decoder.decode(ring.text(at))) as string[];
-      yield [labels.flat, own, ring.timeMs(at), written];
+      images.push([labels.flat, own, ring.timeMs(at), written]);
     }
+    return { images, next: at };
   }
 
   /** Gives every series the number it has now; those without have gone. While the definition log is rewritten. */

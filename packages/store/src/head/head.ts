@@ -407,10 +407,11 @@ export class Head {
     return this.#histograms.segments();
   }
 
-  exemplarImages(): ExemplarImage[] {
+  /** See `ExemplarStore.images`. */
+  exemplarImages(from: number, count: number) {
     const { index } = this.#places.catalog;
     const labelsOf = (series: number) => (index.isDead(series) ? undefined : index.labels(series));
-    return [...this.#exemplars.images(labelsOf)];
+    return this.#exemplars.images(from, count, labelsOf);
   }
 
   /** Puts a family of an image back; ordered families of a group before its late one. Throws `limit`. */

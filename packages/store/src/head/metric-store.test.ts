@@ -228,6 +228,22 @@ test("a missing file of older chunks costs these chunks and is told", async () =
   await again.close();
 });
 
+test("exemplars beyond one section of a snapshot come back, all of them", async () => {
+  const opened = await openStore();
+  const group = opened.store.openGroup("g");
+  const ref = opened.store.series(group, LabelSet.fromMap({ __name__: "m" }))!;
+  opened.store.appendPage(group, 1_000_000, Uint32Array.of(ref), Float64Array.of(1), 1);
+  for (let i = 0; i < 4500; i++)
+    opened.store.appendExemplar(ref, { timeMs: 1_000_000 + i, value: i, labels: { id: `${i}` } });
+  await opened.store.checkpoint();
+  const before = await wholeOf(opened.store);
+  await opened.close();
+  const again = await openStore();
+  expect(again.store.stats().exemplars).toBe(4500);
+  expect(await wholeOf(again.store)).toEqual(before);
+  await again.close();
+});
+
 test("files of older chunks go with what they hold", async () => {
   const options = { nowMs: 20_000_000, retentionMs: 6_000_000 };
   const opened = await openStore(dir, options);

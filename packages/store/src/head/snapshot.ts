@@ -34,6 +34,7 @@ export const familyHeaderBytes = 44;
 /** Of chunks in one section of an older file: one step of restoring. */
 const olderBytes = 256 * 1024;
 const writeBytes = 1024 * 1024;
+const exemplarsPerSection = 2000;
 
 export interface SnapshotHeader {
   /** The journal's position from which to replay. */
@@ -105,8 +106,11 @@ export class SnapshotWriter {
         await writer.flush(writeBytes);
         await older.writer.flush(writeBytes);
       }
-      for (const part of this.#head.histogramSegments()) writeHistograms(writer, part);
-      writer.json(section.exemplars, this.#head.exemplarImages());
+      for (const part of this.#head.histogramSegments()) {
+        writeHistograms(writer, part);
+        await writer.flush(writeBytes);
+      }
+      await this.#writeExemplars(writer);
       await older.finish();
       const found = [...this.#older, { name, newestMs: older.newestMs }];
       kept = found.filter(({ newestMs }) => newestMs >= keepFromMs);
@@ -126,6 +130,18 @@ export class SnapshotWriter {
       this.#savedThrough = savedThrough;
       await removeOthers(this.#dir, kept);
     };
+  }
+
+  async #writeExemplars(writer: SectionWriter): Promise<void> {
+    for (let from = 0; ;) {
+      const piece = this.#head.exemplarImages(from, exemplarsPerSection);
+      if (!piece) return;
+      writer.json(section.exemplars, piece.images);
+      await writer.flush(0);
+      // More may have come since; they are in the journal.
+      if (piece.images.length < exemplarsPerSection) return;
+      from = piece.next;
+    }
   }
 
   #writeGroup(
