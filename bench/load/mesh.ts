@@ -103,14 +103,20 @@ export class MeshLoad {
     const services = Math.max(4, Math.ceil(series / (perReplica * replicas)));
     this.services = Array.from({ length: services }, (_, i) => `service-${i}`);
     const edges: Edge[] = [];
-    for (let source = 0; source < services; source++)
-      for (let i = 1; i <= edgesPerService; i++)
+    for (let source = 0; source < services; source++) {
+      const called = new Set<number>();
+      for (let i = 1; i <= edgesPerService; i++) {
+        let target = (source * 2 + i * 3 + Math.floor(random() * 5)) % services;
+        while (called.has(target)) target = (target + 1) % services;
+        called.add(target);
         edges.push({
           source,
-          target: (source * 2 + i * 3 + Math.floor(random() * 5)) % services,
+          target,
           requestsPerStep: Math.round(Math.exp(random() * 5) * 15),
           medianMs: Math.exp(random() * 4 + 0.5),
         });
+      }
+    }
     this.#edges = edges;
     this.edgeCount = edges.length;
     const incoming = this.services.map((_, i) => edges.filter(({ target }) => target === i));
