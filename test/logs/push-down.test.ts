@@ -235,7 +235,7 @@ describe("the store and the engine", () => {
       }),
       runs,
     );
-  });
+  }, 120_000);
 
   it("count the same, at a moment and over a range", async () => {
     const step = fc.constantFrom(undefined, 5000, 10_000, 12_500, 60_000);
@@ -245,7 +245,7 @@ describe("the store and the engine", () => {
       }),
       runs,
     );
-  });
+  }, 120_000);
 
   it("part the work as the plan says", async () => {
     const planOf = async (query: string) =>

@@ -20,6 +20,7 @@ export type {
   LogReader,
   LogRecord,
   LogResult,
+  LogScan,
   LogScope,
   LogSelect,
   LogSelectionPlan,

@@ -100,8 +100,13 @@ export interface LogPattern {
   readonly samples: readonly (readonly [timeMs: number, count: number])[];
 }
 
+/** Every line of a range of time. */
+export type LogScan = Omit<LogSelect, "limit" | "direction">;
+
 export interface LogReader {
   select(select: LogSelect): Promise<LogRecord[]>;
+  /** Every line, in batches, in whatever order is cheapest. A reader without it is asked with `select`, slice by slice. */
+  scan?(scan: LogScan): AsyncIterable<readonly LogRecord[]>;
   /** The push-down of counting. A reader without it has its lines read and counted. */
   counts?(request: LogCountRequest): Promise<LogCountSeries[]>;
   stats(matchers: readonly Matcher[], range: LogRange): Promise<LogStats>;

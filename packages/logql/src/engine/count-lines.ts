@@ -47,7 +47,9 @@ export async function countLines(
   const { startNs, endNs, measure, seriesMax, signal } = request;
   const series = new Map<string, Growing>();
   const batches = lineBatches(reader, {
-    filter: request,
+    matchers: request.matchers,
+    filters: request.filters,
+    ...(request.conditions ? { conditions: request.conditions } : {}),
     startNs: startNs + 1n,
     endNs: endNs + 1n,
     linesMax,

@@ -159,6 +159,7 @@ async function fromLines(
       );
   const rangeNs = expr.rangeMs * nsPerMs;
   return collected.map(({ labels, samples }) => {
+    samples.sort();
     const series = emptySeries(labels, grid.count);
     let from = 0;
     let to = 0;
@@ -194,7 +195,7 @@ async function collect(
   const line = new LineState();
   let linesRead = 0;
   const batches = lineBatches(reader, {
-    filter,
+    ...filter,
     startNs: originNs + 1n,
     endNs: originNs + nsOf(expr.rangeMs) + BigInt(grid.count - 1) * nsOf(grid.stepMs) + 1n,
     linesMax: limits.linesMax,

@@ -3,9 +3,17 @@
  * only its own part of the store; slices grow and shrink with how many lines they hold. The last moment of a full page may
  * be incomplete, and is read again from its beginning with the next: no line is lost or given twice.
  */
-import { LimitError, type LogFilter, type LogReader, type LogRecord } from "@skopos/model";
+import {
+  LimitError,
+  type LogFilter,
+  type LogReader,
+  type LogRecord,
+  type LogScan,
+} from "@skopos/model";
 
-const pageLines = 20_000;
+/** A page reads a piece of every stream, so that small pages read most of the store again and again. */
+const pageLinesMax = 50_000;
+const pageGrowth = 8;
 /** Lines of one nanosecond that a page may have to hold. */
 const momentLinesMax = 100_000;
 const slicesAtFirst = 8n;
@@ -29,7 +37,8 @@ export async function* linePages(
   let from = startNs;
   let to = endNs;
   let width = firstPageLines ? to - from : (to - from) / slicesAtFirst + 1n;
-  let limit = Math.min(firstPageLines ?? pageLines, momentLinesMax);
+  let pageLines = Math.min(firstPageLines ?? pageLinesMax, pageLinesMax);
+  let limit = pageLines;
   while (from < to) {
     const isLast = to - from <= width;
     const sliceFrom = isForward || isLast ? from : to - width;
@@ -43,6 +52,7 @@ export async function* linePages(
       ...(signal ? { signal } : {}),
     });
     const isFull = found.length >= limit;
+    pageLines = Math.min(pageLines * pageGrowth, pageLinesMax);
     const border = found.at(-1)?.timeNs;
     if (!isFull || border === undefined) {
       if (found.length > 0) yield found;
@@ -71,23 +81,33 @@ export async function* linePages(
   }
 }
 
-export interface LineRange extends Omit<PageRequest, "direction" | "firstPageLines"> {
+export interface LineRange extends LogScan {
   readonly linesMax: number;
 }
 
-/** Every line, in ascending order of time. Throws `LimitError` when there are more than `linesMax` lines. */
+/** Every line, in any order. Throws `LimitError` when there are more than `linesMax` lines. */
 export async function* lineBatches(
   reader: LogReader,
-  { linesMax, ...range }: LineRange,
+  { linesMax, ...scan }: LineRange,
 ): AsyncGenerator<readonly LogRecord[]> {
+  const { startNs, endNs, signal, ...filter } = scan;
   let read = 0;
-  for await (const page of linePages(reader, { ...range, direction: "forward" })) {
-    read += page.length;
+  const batches = reader.scan
+    ? reader.scan(scan)
+    : linePages(reader, {
+        filter,
+        startNs,
+        endNs,
+        direction: "forward",
+        ...(signal ? { signal } : {}),
+      });
+  for await (const batch of batches) {
+    read += batch.length;
     if (read > linesMax)
       throw new LimitError(
         `the query has to read more than ${linesMax} lines, since its stages cannot be counted in the store: ` +
           "narrow the range, add matchers or a line filter, or aggregate without parsing",
       );
-    yield page;
+    yield batch;
   }
 }

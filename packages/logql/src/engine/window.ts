@@ -1,6 +1,6 @@
 /** Functions of the samples in one window. Source: Loki's `pkg/logql/range_vector.go`. */
 
-/** Samples of one series, ascending by time; windows are index ranges into them. Times are nanoseconds from some origin. */
+/** Samples of one series, ascending by time once sorted; windows are index ranges into them. Times are nanoseconds from some origin. */
 export class Samples {
   times = new Float64Array(16);
   values = new Float64Array(16);
@@ -18,6 +18,17 @@ export class Samples {
     this.times[this.length] = time;
     this.values[this.length] = value;
     this.length += 1;
+  }
+
+  /** By time; those of one time stay as they came. */
+  sort(): void {
+    const times = this.times.subarray(0, this.length);
+    if (times.every((time, i) => i === 0 || (times[i - 1] ?? 0) <= time)) return;
+    const order = Uint32Array.from(times, (_, i) => i).sort(
+      (a, b) => (times[a] ?? 0) - (times[b] ?? 0),
+    );
+    this.values = Float64Array.from(order, (i) => this.values[i] ?? 0);
+    this.times = Float64Array.from(order, (i) => times[i] ?? 0);
   }
 }
 

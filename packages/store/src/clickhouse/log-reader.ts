@@ -15,6 +15,7 @@ import {
   type LogRange,
   type LogReader,
   type LogRecord,
+  type LogScan,
   type LogSelect,
   type LogStats,
   type Matcher,
@@ -30,7 +31,14 @@ import {
   type WordLookups,
   wordNeeds,
 } from "./log-sql.ts";
-import { allOf, Bindings, defaultQueryLimits, type QueryLimits, selectRows } from "./sql.ts";
+import {
+  allOf,
+  Bindings,
+  defaultQueryLimits,
+  type QueryLimits,
+  selectRows,
+  streamRows,
+} from "./sql.ts";
 
 const linesMax = 100_000;
 const namesMax = 50_000;
@@ -75,15 +83,24 @@ class ClickHouseLogReader implements LogReader {
       const query = `SELECT toString(time_ns), labels, metadata, line FROM logs
         WHERE ${linesSql(bindings, select, bounds, places, words)}
         ORDER BY time_ns ${direction === "backward" ? "DESC" : "ASC"} LIMIT ${limit - found.length}`;
-      for (const [timeNs, labels, metadata, line] of await this.#rows<LineRow>(
-        query,
-        bindings,
-        signal,
-      ))
-        found.push({ timeNs: BigInt(timeNs), labels, metadata, line });
+      for (const row of await this.#rows<LineRow>(query, bindings, signal))
+        found.push(recordOf(row));
       if (found.length >= limit) break;
     }
     return found;
+  }
+
+  /** In the order of the table, which needs no sorting. */
+  async *scan(scan: LogScan): AsyncGenerator<readonly LogRecord[]> {
+    const { signal } = scan;
+    if (scan.endNs <= scan.startNs) return;
+    const places = await this.#places(scan, scan, [], signal);
+    const words = await this.#words(scan.filters, signal);
+    const bindings = new Bindings();
+    const query = `SELECT toString(time_ns), labels, metadata, line FROM logs
+      WHERE ${linesSql(bindings, scan, scan, places, words)}`;
+    const batches = streamRows<LineRow>(this.#client, this.#limits, query, bindings, signal);
+    for await (const rows of batches) yield rows.map(recordOf);
   }
 
   async counts(request: LogCountRequest): Promise<LogCountSeries[]> {
@@ -245,6 +262,10 @@ class ClickHouseLogReader implements LogReader {
   #rows<Row>(query: string, bindings: Bindings, signal?: AbortSignal): Promise<Row[]> {
     return selectRows<Row>(this.#client, this.#limits, query, bindings, signal);
   }
+}
+
+function recordOf([timeNs, labels, metadata, line]: LineRow): LogRecord {
+  return { timeNs: BigInt(timeNs), labels, metadata, line };
 }
 
 /** The newest lines of a long range, or the oldest, are mostly in a small part of it, which is read first. */

@@ -144,6 +144,8 @@ function indexSql(bindings: Bindings, { op, values }: LineFilter, words: WordLoo
     if (id !== undefined) return `has(ids, ${bindings.text(id)})`;
     const need = wordNeed(value);
     const found = need && words.get(need.pattern);
+    // No word can hold it: no line has it.
+    if (found?.length === 0) return "0";
     return found && `hasAny(words, ${bindings.bind("Array(String)", found)})`;
   });
   if (tests.some((test) => test === undefined)) return [];

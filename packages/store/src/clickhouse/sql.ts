@@ -58,6 +58,38 @@ export const defaultQueryLimits: QueryLimits = {
   resultBytesMax: 256 * 1024 * 1024,
 };
 
+/** Runs a query and gives its rows as they come, with no limit on the result as a whole. Throws as `selectRows` does. */
+export async function* streamRows<Row>(
+  client: ClickHouseClient,
+  limits: QueryLimits,
+  query: string,
+  bindings: Bindings,
+  signal?: AbortSignal,
+): AsyncGenerator<Row[]> {
+  try {
+    signal?.throwIfAborted();
+    const result = await client.query({
+      query,
+      query_params: bindings.values,
+      format: "JSONCompactEachRow",
+      clickhouse_settings: {
+        max_execution_time: limits.executionSecondsMax,
+        max_memory_usage: String(limits.memoryBytesMax),
+        output_format_json_quote_64bit_integers: 0,
+        cancel_http_readonly_queries_on_client_close: 1,
+      },
+      ...(signal ? { abort_signal: signal } : {}),
+    });
+    try {
+      for await (const rows of result.stream<Row>()) yield rows.map((row) => row.json<Row>());
+    } finally {
+      result.close();
+    }
+  } catch (error) {
+    throw readError(error, signal);
+  }
+}
+
 /** Runs a query and gives its rows as arrays. Rejects with "cancelled", "limit", "bad-query", "unavailable". */
 export async function selectRows<Row>(
   client: ClickHouseClient,
