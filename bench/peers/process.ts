@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
-export interface Usage {
+interface Usage {
   readonly cpuSeconds: number;
   readonly residentBytes: number;
 }
@@ -37,7 +37,7 @@ function statOf(pid: number): Stat | undefined {
   }
 }
 
-export function usageOf(root: number): Usage {
+function usageOf(root: number): Usage {
   const stats = new Map<number, Stat>();
   for (const name of readdirSync("/proc")) {
     const stat = /^\d+$/.test(name) ? statOf(Number(name)) : undefined;

@@ -47,14 +47,7 @@ export interface Span {
 }
 
 /** Where a field of a span is looked up. "any": the span's own attributes, then its resource's, then its scope's. */
-export type FieldScope =
-  | "intrinsic"
-  | "span"
-  | "resource"
-  | "any"
-  | "event"
-  | "link"
-  | "instrumentation";
+type FieldScope = "intrinsic" | "span" | "resource" | "any" | "event" | "link" | "instrumentation";
 
 /** Properties that a span has of itself; times and durations in nanoseconds. */
 export type SpanIntrinsic =

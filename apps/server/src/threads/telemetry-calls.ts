@@ -95,7 +95,7 @@ export interface DroppedTargets {
 }
 
 /** How a job fares. */
-export interface ScrapePoolStatus {
+interface ScrapePoolStatus {
   readonly job: string;
   readonly up: number;
   readonly down: number;

@@ -128,7 +128,7 @@ async function read<Schema extends z.ZodType>(
 }
 
 /** The `data` of an answer that is no query's. Throws `QueryError`. */
-export function readBody<Schema extends z.ZodType>(
+function readBody<Schema extends z.ZodType>(
   httpStatus: number,
   text: string,
   schema: Schema,

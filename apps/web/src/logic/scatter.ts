@@ -2,7 +2,7 @@
 import type { TraceSummaryJson } from "@skopos/api";
 import { nsToMs } from "./times.ts";
 
-export interface ScatterPoint {
+interface ScatterPoint {
   readonly trace: TraceSummaryJson;
   readonly atMs: number;
   /** 0 to 1, from the left and from the bottom. */

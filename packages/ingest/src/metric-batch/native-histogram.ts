@@ -4,7 +4,7 @@
  */
 import type { NativeHistogram } from "@skopos/model";
 
-export const customBucketsSchema = -53;
+const customBucketsSchema = -53;
 const schemaMin = -4;
 const schemaMax = 8;
 /** Buckets of one histogram; Prometheus's own are limited to 160 by default where they come from. */

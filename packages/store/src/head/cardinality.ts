@@ -5,7 +5,7 @@
 import { GrowingColumn } from "./cells.ts";
 import { endOfList, type LabelIndex } from "./label-index.ts";
 
-export interface NamedCount {
+interface NamedCount {
   readonly name: string;
   readonly value: number;
 }

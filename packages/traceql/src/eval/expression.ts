@@ -109,7 +109,7 @@ export function literalValue(literal: Literal): Value {
 }
 
 /** As a comparison with true: of a list, or of several events, one is enough. */
-export function isTrue(value: Value): boolean {
+function isTrue(value: Value): boolean {
   return equals(value, true);
 }
 

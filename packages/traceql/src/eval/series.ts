@@ -38,7 +38,7 @@ export interface Series {
 /** By their labels without the name. */
 export type SeriesSet = ReadonlyMap<string, Series>;
 
-export function labelKey(labels: LabelMap): string {
+function labelKey(labels: LabelMap): string {
   return JSON.stringify(
     Object.entries(labels)
       .filter(([name]) => name !== "__name__")

@@ -8,14 +8,7 @@ export interface Place {
   readonly column: number;
 }
 
-export type FieldScope =
-  | "intrinsic"
-  | "span"
-  | "resource"
-  | "any"
-  | "event"
-  | "link"
-  | "instrumentation";
+type FieldScope = "intrinsic" | "span" | "resource" | "any" | "event" | "link" | "instrumentation";
 
 export interface Field {
   readonly scope: FieldScope;
@@ -72,7 +65,7 @@ export type SpansetExpr =
     }
   | { readonly type: "pipeline"; readonly stages: readonly Stage[]; readonly at: Place };
 
-export type AggregateName = "count" | "avg" | "min" | "max" | "sum";
+type AggregateName = "count" | "avg" | "min" | "max" | "sum";
 
 /** A number for a set of spans. */
 export type ScalarExpr =
@@ -119,7 +112,7 @@ export type Stage =
   | { readonly type: "coalesce"; readonly at: Place }
   | { readonly type: "select"; readonly fields: readonly Field[]; readonly at: Place };
 
-export type MetricName =
+type MetricName =
   | "rate"
   | "count_over_time"
   | "min_over_time"

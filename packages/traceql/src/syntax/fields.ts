@@ -1,7 +1,7 @@
 /** The words of TraceQL: intrinsics with their types, scopes, functions. Source: Tempo's documentation of TraceQL. */
 import type { Field } from "./ast.ts";
 
-export type FieldType = "string" | "int" | "duration" | "status" | "kind";
+type FieldType = "string" | "int" | "duration" | "status" | "kind";
 
 export interface Intrinsic {
   readonly type: FieldType;

@@ -42,7 +42,7 @@ function resourceOf({ service, resource }: Span): Attributes {
   return { "service.name": service, ...resource };
 }
 
-export function anyValueJson(value: AttributeValue): object {
+function anyValueJson(value: AttributeValue): object {
   switch (typeof value) {
     case "string":
       return { stringValue: value };
