@@ -93,6 +93,25 @@ beforeAll(async () => {
     });
     for (const record of some) memory.add(record);
   }
+  await client.insert({
+    table: "log_patterns",
+    columns: ["labels", "template_id", "bucket_ms", "template", "sample", "count"],
+    values: [
+      ["cart", 1, 0, "GET <*> 200", 5],
+      ["cart", 1, 10_000, "GET <*> 200", 7],
+      ["cart", 1, 10_000, "GET <*> 200", 1],
+      ["cart", 2, 70_000, "refused", 2],
+      ["users", 1, 0, "GET <*> 200", 100],
+    ].map(([app, id, afterMs, template, count]) => ({
+      labels: { app },
+      template_id: String(id),
+      bucket_ms: String(startMs + Number(afterMs)),
+      template,
+      sample: "",
+      count: String(count),
+    })),
+    format: "JSONEachRow",
+  });
   stored = createLogEngine(createLogReader(client));
   listed = createLogEngine(memory);
 });
@@ -285,6 +304,27 @@ describe("the store and the engine", () => {
     });
     const again = 'sum(rate({app="cart"}[1m]))';
     expect(await planOf(`${again} / (${again} + ${again})`)).toHaveLength(1);
+  });
+
+  it("give the templates of matching streams, the most frequent first", async () => {
+    const bucket = Math.floor(startMs / 60_000) * 60_000;
+    const found = await stored.patterns({
+      query: '{app="cart", level!="nowhere"}',
+      startMs,
+      endMs: startMs + 120_000,
+      stepMs: 60_000,
+    });
+    expect(found.map(({ pattern }) => pattern)).toEqual(["GET <_> 200", "refused"]);
+    const total = found[0]?.samples.reduce((sum, [, count]) => sum + count, 0);
+    expect(total).toBe(13);
+    expect(found[0]?.samples[0]?.[0]).toBe(bucket);
+    const none = await stored.patterns({
+      query: '{app="other"}',
+      startMs,
+      endMs: startMs + 120_000,
+      stepMs: 60_000,
+    });
+    expect(none).toEqual([]);
   });
 
   it("agree on stats, volume and labels", async () => {

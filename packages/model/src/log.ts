@@ -219,7 +219,10 @@ export interface DetectedLabel {
  * are still delivered, once.
  */
 export interface TailPosition {
+  /** Of the lines delivered; at first, where to begin after. */
   readonly newestNs: bigint;
+  /** Where it began: nothing from before is delivered. Absent at first. */
+  readonly beganNs?: bigint;
   /** Lines delivered in the time that is read again. */
   readonly seen: readonly string[];
 }

@@ -16,6 +16,7 @@ import type {
   VectorAggregation,
 } from "../syntax/ast.ts";
 import { formatRange } from "../syntax/format.ts";
+import { expand } from "../template/expand.ts";
 import { aggregate } from "./aggregate.ts";
 import { setOperation, vectorOperation, withNumber } from "./binary.ts";
 import type { QueryLimits } from "./limits.ts";
@@ -99,19 +100,7 @@ function replaced(expr: LabelReplace, series: readonly Series[]): Series[] {
     const source = one.labels.get(expr.source) ?? "";
     const matcher = pattern.matcher(source);
     if (!matcher.matches()) return one;
-    const groups = Array.from(
-      { length: matcher.groupCount() + 1 },
-      (_, i) => matcher.group(i) ?? "",
-    );
-    const named = pattern.namedGroups();
-    const value = expr.replacement.replaceAll(
-      /\$(?:\$|(\w+)|\{(\w+)\})/g,
-      (whole, bare?: string, braced?: string) => {
-        const name = bare ?? braced;
-        if (name === undefined) return whole === "$$" ? "$" : whole;
-        return groups[/^\d+$/.test(name) ? Number(name) : (named[name] ?? -1)] ?? "";
-      },
-    );
+    const value = expand(expr.replacement, pattern, matcher);
     return { ...one, labels: one.labels.with(expr.target, value === "" ? undefined : value) };
   });
   for (const { labels } of results) {

@@ -14,7 +14,9 @@ export async function readTail(
   { position, limit }: TailRequest,
 ): Promise<TailBatch> {
   const seen = new Set(position.seen);
-  const startNs = position.newestNs - (seen.size > 0 ? overlapNs : -1n);
+  const beganNs = position.beganNs ?? position.newestNs;
+  const overlapped = position.newestNs - overlapNs;
+  const startNs = overlapped > beganNs ? overlapped : beganNs + 1n;
   const result = await lines(startNs, farNs, limit + seen.size);
   const found = result.type === "lines" ? result.records : [];
   const keys = found.map(keyOf);
@@ -24,15 +26,15 @@ export async function readTail(
   const newestNs = last && last.timeNs > position.newestNs ? last.timeNs : position.newestNs;
   return {
     records,
-    position: positionAt(newestNs, [...position.seen, ...records.map(keyOf)]),
+    position: positionAt(beganNs, newestNs, [...position.seen, ...records.map(keyOf)]),
     more: fresh.length > limit || found.length >= limit + seen.size,
   };
 }
 
-function positionAt(newestNs: bigint, keys: readonly string[]): TailPosition {
+function positionAt(beganNs: bigint, newestNs: bigint, keys: readonly string[]): TailPosition {
   const from = newestNs - overlapNs;
   const recent = keys.filter((key) => BigInt(key.slice(0, key.indexOf(" "))) >= from);
-  return { newestNs, seen: recent.slice(-seenMax) };
+  return { beganNs, newestNs, seen: recent.slice(-seenMax) };
 }
 
 /** Its time and a 53-bit hash of labels and line. */

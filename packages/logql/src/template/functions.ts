@@ -2,6 +2,7 @@
 import { compileRegex } from "@skopos/model";
 import { parseBytes, parseSeconds } from "../syntax/units.ts";
 import { TemplateFault } from "./error.ts";
+import { expand } from "./expand.ts";
 import { printValue } from "./print.ts";
 import { GoTime, parseTime, zoneOffset } from "./time.ts";
 
@@ -111,19 +112,18 @@ function aligned(count: unknown, value: unknown, side: "left" | "right"): string
   return pad + runes.slice(Math.max(0, runes.length - size)).join("");
 }
 
-/** `$1` and `${name}` stand for groups, as Go expands them. */
-function expanded(
-  source: unknown,
-  value: unknown,
-  replacement: string,
-  isLiteral: boolean,
-): string {
-  const matcher = pattern(source).matcher(text(value));
-  // RE2 for Java quotes with a backslash and does not know `$$`.
-  const quoted = isLiteral
-    ? replacement.replaceAll(/[\\$]/g, "\\$&")
-    : replacement.replaceAll("\\", "\\\\").replaceAll("$$", "\\$");
-  return matcher.replaceAll(quoted);
+function replacedAll(source: unknown, value: unknown, by: string, isLiteral: boolean): string {
+  const compiled = pattern(source);
+  const whole = text(value);
+  const matcher = compiled.matcher(whole);
+  let result = "";
+  let at = 0;
+  while (matcher.find()) {
+    result += whole.slice(at, matcher.start()) + (isLiteral ? by : expand(by, compiled, matcher));
+    at = matcher.end();
+    if (result.length > resultCharsMax) throw new TemplateFault("the replacement is too long");
+  }
+  return result + whole.slice(at);
 }
 
 function matches(source: unknown, value: unknown): number {
@@ -257,8 +257,8 @@ const table: Readonly<Record<string, Function>> = {
   contains: (part, value) => text(value).includes(text(part)),
   hasPrefix: (part, value) => text(value).startsWith(text(part)),
   hasSuffix: (part, value) => text(value).endsWith(text(part)),
-  regexReplaceAll: (source, value, by) => expanded(source, value, text(by), false),
-  regexReplaceAllLiteral: (source, value, by) => expanded(source, value, text(by), true),
+  regexReplaceAll: (source, value, by) => replacedAll(source, value, text(by), false),
+  regexReplaceAllLiteral: (source, value, by) => replacedAll(source, value, text(by), true),
   count: matches,
   urlencode: urlEncoded,
   urldecode: urlDecoded,
@@ -275,8 +275,8 @@ const table: Readonly<Record<string, Function>> = {
   subf: (...values) => folded(values, (a, b) => a - b),
   mulf: (...values) => folded(values, (a, b) => a * b),
   divf: (...values) => folded(values, (a, b) => a / b),
-  max: (...values) => folded(values.map(integer), Math.max),
-  min: (...values) => folded(values.map(integer), Math.min),
+  max: (...values) => folded(values.map(integer), (a, b) => Math.max(a, b)),
+  min: (...values) => folded(values.map(integer), (a, b) => Math.min(a, b)),
   maxf: (...values) => folded(values, (a, b) => Math.max(a, b)),
   minf: (...values) => folded(values, (a, b) => Math.min(a, b)),
   ceil: (value) => Math.ceil(float(value)),
