@@ -38,6 +38,7 @@ export {
   type TimelineEntry,
   timelineEntry,
 } from "./incident.ts";
+export type { LogExplanation, LogPatterns } from "./logs.ts";
 export {
   type Change,
   change,

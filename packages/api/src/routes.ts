@@ -5,6 +5,7 @@
 import { z } from "zod";
 import type { role } from "./common.ts";
 import { action, approval, incident, incidentSummary, note } from "./incident.ts";
+import { logExplanation, logFields, logPatterns } from "./logs.ts";
 import { change, graph, serviceDetail } from "./mesh.ts";
 import { session, signIn, status } from "./session.ts";
 import {
@@ -32,6 +33,7 @@ import {
 const none = z.object({});
 const ms = z.coerce.number().int().min(0);
 const range = { start: ms.optional(), end: ms.optional() };
+const logRange = z.object({ ...range, query: z.string().max(5000) });
 
 interface Route<Query extends z.ZodType, Body extends z.ZodType, Reply extends z.ZodType> {
   readonly method: "GET" | "POST" | "DELETE";
@@ -154,9 +156,15 @@ export const routes = {
       query: z.string().max(5000),
       limit: z.coerce.number().int().min(1).max(5000).optional(),
       direction: z.enum(["backward", "forward"]).optional(),
+      /** "none" for those who only read lines. */
+      histogram: z.enum(["none"]).optional(),
     }),
     logResult,
   ),
+  logExplanation: get("/log-explanation", logRange, logExplanation),
+  /** Of the streams that the query selects; its further stages are not looked at. */
+  logPatterns: get("/log-patterns", logRange, logPatterns),
+  logFields: get("/log-fields", logRange, logFields),
   alerts: get("/alerts", none, alertsPage),
 
   practice: get("/practice", none, practiceState),

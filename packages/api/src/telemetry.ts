@@ -73,8 +73,15 @@ export const logLine = z.object({
 export type LogLine = z.infer<typeof logLine>;
 export const logResult = z.object({
   lines: z.array(logLine),
-  /** Lines per bucket and level over the range asked for. */
+  /** All matching lines per bucket and level over the range asked for. */
   histogram: z.array(z.object({ at: z.number(), counts: z.record(z.string(), z.number()) })),
+  /** Of a metric query, which has no lines. Steps without a value have no point. */
+  metric: z
+    .object({
+      stepMs: z.number(),
+      series: z.array(z.object({ labels: z.record(z.string(), z.string()), points })),
+    })
+    .nullable(),
   /** More lines lie beyond the limit. */
   more: z.boolean(),
   warnings: z.array(z.string()),

@@ -7,10 +7,10 @@ import type { ApiHandlers } from "../http/bind.ts";
 import { type Principal, sessionCookie, type Sessions } from "../http/sessions.ts";
 import type { RpcCaller } from "../threads/rpc.ts";
 import type { TelemetryCalls } from "../threads/telemetry-calls.ts";
-import { toHistogram, toLogLine } from "../views/log-view.ts";
 import { searchHits } from "../views/search-view.ts";
 import { toTraceView } from "../views/trace-view.ts";
 import { joinsOf } from "./joins.ts";
+import { LogInsight } from "./log-insight.ts";
 import type { Practice } from "./practice.ts";
 import { TraceInsight } from "./trace-insight.ts";
 
@@ -31,7 +31,6 @@ export interface SkoposParts {
 
 const hourMs = 3_600_000;
 const graphWindowMs = 60_000;
-const histogramBuckets = 60;
 
 function sessionOf(parts: SkoposParts, principal: Principal): Session {
   return {
@@ -60,6 +59,7 @@ export function createHandlers(parts: SkoposParts): ApiHandlers {
   const graphNow = (): Promise<Graph> =>
     topology.graph({ timeMs: nowMs(), windowMs: graphWindowMs }, trouble);
   const insight = new TraceInsight(parts);
+  const logInsight = new LogInsight(parts);
   const traceIdOf = (params: Readonly<Record<string, string>>) =>
     (params["id"] ?? "").toLowerCase();
   const cookie = (value: string, maxAge: number) =>
@@ -179,31 +179,21 @@ export function createHandlers(parts: SkoposParts): ApiHandlers {
       const { startMs, endMs } = rangeOf(parts, query);
       return { services: await parts.traces.services(startMs, endMs) };
     },
-    logs: async ({ query, signal }) => {
-      const { startMs, endMs } = rangeOf(parts, query);
-      const limit = query.limit ?? 500;
-      const result = await parts.logs.query({
-        query: query.query,
-        startNs: BigInt(startMs) * 1_000_000n,
-        endNs: BigInt(endMs) * 1_000_000n,
-        limit: limit + 1,
-        direction: query.direction ?? "backward",
-        signal,
-      });
-      if (result.type !== "lines")
-        throw new SkoposError(
-          "bad-query",
-          'this is a metric query; ask for lines, like {app="user-service"}',
-        );
-      const more = result.records.length > limit;
-      const lines = result.records.slice(0, limit).map(toLogLine);
-      return {
-        lines,
-        histogram: toHistogram(lines, startMs, endMs, histogramBuckets),
-        more,
-        warnings: [],
-      };
-    },
+    logs: ({ query, signal }) =>
+      logInsight.lines(
+        { query: query.query, ...rangeOf(parts, query), signal },
+        {
+          limit: query.limit ?? 500,
+          direction: query.direction ?? "backward",
+          histogram: query.histogram !== "none",
+        },
+      ),
+    logExplanation: ({ query, signal }) =>
+      logInsight.explanation({ query: query.query, ...rangeOf(parts, query), signal }),
+    logPatterns: ({ query, signal }) =>
+      logInsight.patterns({ query: query.query, ...rangeOf(parts, query), signal }),
+    logFields: ({ query, signal }) =>
+      logInsight.fields({ query: query.query, ...rangeOf(parts, query), signal }),
     alerts: async () => ({
       groups: (await parts.telemetry.call("rules", null)).map((group) => ({
         name: group.name,

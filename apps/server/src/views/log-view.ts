@@ -1,10 +1,11 @@
 /** Log lines as a page shows them: level, trace and service read off labels, metadata or the line itself. */
 import type { EntityRef, LogLine } from "@skopos/api";
-import type { LogLine as FoundLine, LogRecord } from "@skopos/model";
+import type { LabelMap, LogLine as FoundLine, LogRecord } from "@skopos/model";
 
 type Level = LogLine["level"];
 
-const levelNames: Readonly<Record<string, Level>> = {
+/** What levels are called, by the one we show. */
+export const levelNames: Readonly<Record<string, Level>> = {
   fatal: "error",
   critical: "error",
   error: "error",
@@ -47,9 +48,11 @@ function levelOf(record: LogRecord, json: Record<string, unknown> | undefined): 
   return word ? (levelNames[word.toLowerCase()] ?? "unknown") : "unknown";
 }
 
-function entityOf(record: LogRecord): EntityRef | null {
-  const namespace = record.labels["namespace"];
-  const name = record.labels["app"] ?? record.labels["service_name"];
+/** The service that wrote lines with these labels: of Kubernetes collectors, or OpenTelemetry's attributes as labels. */
+export function entityOf(labels: LabelMap): EntityRef | null {
+  const namespace =
+    labels["namespace"] ?? labels["k8s_namespace_name"] ?? labels["service_namespace"];
+  const name = labels["app"] ?? labels["service_name"];
   return namespace && name
     ? { kind: "service", id: `${namespace}/${name}`, name, namespace }
     : null;
@@ -66,7 +69,7 @@ export function toLogLine(found: FoundLine): LogLine {
     metadata: record.metadata,
     level: levelOf(record, json),
     traceId: record.metadata["trace_id"] ?? textOf(json?.["trace_id"]) ?? null,
-    entity: entityOf(record),
+    entity: entityOf({ ...record.metadata, ...record.labels }),
   };
 }
 

@@ -42,3 +42,12 @@ export function requestIdOf(spans: readonly Span[]): string | null {
   }
   return null;
 }
+
+const outboundCluster = /^outbound\|\d+\|([^|]*)\|([^.|]+)\.([^.|]+)/;
+
+/** The service that a call was for, by Istio's cluster name ("outbound|80|v1|users.shop.svc.cluster.local"); null for others. */
+export function calledServiceOf(cluster: string): EntityRef | null {
+  const [, , name, namespace] = outboundCluster.exec(cluster) ?? [];
+  if (name === undefined || namespace === undefined) return null;
+  return { kind: "service", id: `${namespace}/${name}`, name, namespace };
+}

@@ -12,7 +12,7 @@ import {
   webPaths,
 } from "@skopos/api";
 import { type AttributeValue, flagMeaning, type Span } from "@skopos/model";
-import { serviceEntity } from "./span-entity.ts";
+import { calledServiceOf, serviceEntity } from "./span-entity.ts";
 
 type Statement = ReplyOf<"traceExplanation">["statements"][number];
 type Peers = ReplyOf<"tracePeers">["operations"];
@@ -33,7 +33,6 @@ const slowMsMin = 5;
 const statementsOfKindMax = 3;
 /** Names that instrumentation gives to waiting for a pooled resource. */
 const waitName = /pool|acquire|checkout|getconnection|get_connection|wait|semaphore|queue|lease/i;
-const outboundCluster = /^outbound\|\d+\|([^|]*)\|([^.|]+)(?:\.([^.|]+))?/;
 
 const textOf = (value: AttributeValue | undefined) =>
   typeof value === "string" && value !== "" && value !== "-" ? value : undefined;
@@ -66,9 +65,7 @@ export function explainTrace(facts: TraceFacts): Statement[] {
 function calledService(span: Span): EntityRef | null {
   const cluster =
     textOf(span.attributes["upstream_cluster.name"]) ?? textOf(span.attributes["upstream_cluster"]);
-  const [, , name, namespace] = outboundCluster.exec(cluster ?? "") ?? [];
-  if (name === undefined || namespace === undefined) return null;
-  return { kind: "service", id: `${namespace}/${name}`, name, namespace };
+  return calledServiceOf(cluster ?? "");
 }
 
 function failures(facts: TraceFacts, note: (entity: EntityRef | null) => void): Statement[] {
