@@ -1,9 +1,11 @@
 import * as fc from "fast-check";
 import { SkoposError } from "@skopos/model";
 import { describe, expect, it } from "vitest";
+import { ExpositionError } from "../errors.ts";
 import { canonicalFloat, parseNumber } from "./number.ts";
 import { PageLayout } from "./page.ts";
 import { parseExposition } from "./parse.ts";
+import { fuzzRuns } from "../testing/fuzz-runs.ts";
 
 const openMetrics = "application/openmetrics-text; version=1.0.0";
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -158,6 +160,37 @@ describe("a remembered layout", () => {
   });
 });
 
+it("answers damaged pages with samples or an error that says where, and reads the next good one", () => {
+  const page = [
+    "# TYPE took histogram",
+    "# HELP took How long \\\\ it took.",
+    'took_bucket{path="/a\\"b",le="0.5"} 3 # {trace_id="abc"} 0.3 1.5',
+    'took_bucket{path="/a\\"b",le="+Inf"} 4',
+    'took_count{path="/a\\"b"} 4',
+    'took_sum{path="/a\\"b"} 1e-3',
+    "# EOF",
+    "",
+  ].join("\n");
+  const good = encode(page);
+  const layout = new PageLayout();
+  const change = fc.tuple(fc.nat(good.length - 1), fc.nat(255));
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 1, maxLength: 5 }), (changes) => {
+      const bytes = Uint8Array.from(good);
+      for (const [at, byte] of changes) bytes[at] = byte;
+      try {
+        parseExposition(bytes, openMetrics, layout, { checks: "syntax" });
+      } catch (error) {
+        if (!(error instanceof ExpositionError)) throw error;
+        expect(error.line).toBeGreaterThan(0);
+      }
+      const { count, values } = parseExposition(good, openMetrics, layout, { checks: "syntax" });
+      expect([...values.slice(0, count)]).toEqual([3, 4, 4, 1e-3]);
+    }),
+    { numRuns: fuzzRuns(1000) },
+  );
+});
+
 it("answers random bytes with samples or an error, never a crash", () => {
   const piece = fc.constantFrom(
     "{",
@@ -186,7 +219,7 @@ it("answers random bytes with samples or an error, never a crash", () => {
         if (!(error instanceof SkoposError)) throw error;
       }
     }),
-    { numRuns: 3000 },
+    { numRuns: fuzzRuns(3000) },
   );
 });
 

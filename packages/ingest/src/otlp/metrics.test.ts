@@ -282,6 +282,27 @@ it("damaged protobuf gets an error, never a crash", async () => {
   );
 });
 
+it("damaged JSON gets an error, never a crash", () => {
+  const dataPoints = [
+    { ...at, count: "2", sum: 4, bucketCounts: ["1", "1"], explicitBounds: [1], attributes: [] },
+  ];
+  const histogram = { aggregationTemporality: 2, dataPoints };
+  const text = json({ name: "wait", histogram }).toString();
+  const piece = fc.constantFrom("{}", "[]", "null", "-1", '"x"', "1e400", "[[", "true", "");
+  const spot = fc.tuple(fc.nat(text.length), fc.nat(12), piece);
+  fc.assert(
+    fc.property(spot, ([from, size, put]) => {
+      const damaged = text.slice(0, from) + put + text.slice(from + size);
+      try {
+        stored(Buffer.from(damaged));
+      } catch (error) {
+        if (!(error instanceof SkoposError)) throw error;
+      }
+    }),
+    { numRuns: fuzzRuns(1000) },
+  );
+});
+
 it("a body of countless empty points is refused before it fills the memory", () => {
   const points = Buffer.alloc(1_200_000);
   for (let i = 0; i < points.length; i += 2) points[i] = 0x0a;

@@ -7,6 +7,7 @@ import { ProtobufWriter } from "../testing/protobuf-writer.ts";
 import { inflateBody } from "./body.ts";
 import { ProtobufReader } from "./protobuf.ts";
 import { inflateSnappy } from "./snappy.ts";
+import { fuzzRuns } from "../testing/fuzz-runs.ts";
 
 function codeOf(run: () => unknown): string {
   try {
@@ -50,6 +51,22 @@ describe("snappy", () => {
     expect(codeOf(() => inflateSnappy(Uint8Array.from(bytes), 1e6))).toBe("bad-snappy");
   });
 
+  it("answers damaged blocks with bytes or an error", () => {
+    const plain = Buffer.from("istio_requests_total{reporter=source} 1\n".repeat(200));
+    const block = compress(plain);
+    const damage = fc.tuple(fc.nat(block.length - 1), fc.nat(255), fc.nat(block.length));
+    fc.assert(
+      fc.property(damage, ([at, byte, size]) => {
+        const bytes = block.slice(0, size);
+        if (at < size) bytes[at] = byte;
+        expect(["no error", "bad-snappy", "too-large"]).toContain(
+          codeOf(() => inflateSnappy(bytes, 20_000)),
+        );
+      }),
+      { numRuns: fuzzRuns(1000) },
+    );
+  });
+
   it("answers random bytes with bytes or an error", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
@@ -57,7 +74,7 @@ describe("snappy", () => {
           codeOf(() => inflateSnappy(bytes, 10_000)),
         );
       }),
-      { numRuns: 3000 },
+      { numRuns: fuzzRuns(3000) },
     );
   });
 });
