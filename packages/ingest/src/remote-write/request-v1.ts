@@ -16,7 +16,7 @@ function readTimeSeries(reader: ProtobufReader, into: MetricBatchBuilder): void 
   const flat: string[] = [];
   let points = 0;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 1) readLabel(reader.message("Label"), flat);
+    if (field === 1) readLabel(reader, flat);
     else {
       if (field === 2 || field === 4) points++;
       reader.skip();
@@ -28,21 +28,24 @@ function readTimeSeries(reader: ProtobufReader, into: MetricBatchBuilder): void 
   const series = into.series(labels);
   reader.rewind();
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 2) readSample(reader.message("Sample"), series, into);
+    if (field === 2) readSample(reader, series, into);
     else if (field === 3) readExemplar(reader.message("Exemplar"), series, into);
     else if (field === 4) readHistogram(reader.message("Histogram"), series, labels, into);
     else reader.skip();
   }
 }
 
+/** A Label message. */
 function readLabel(reader: ProtobufReader, flat: string[]): void {
   let name = "";
   let value = "";
+  const outer = reader.enter();
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) name = reader.text();
     else if (field === 2) value = reader.text();
     else reader.skip();
   }
+  reader.leave(outer);
   flat.push(name, value);
 }
 
@@ -51,7 +54,7 @@ function readExemplar(reader: ProtobufReader, series: number, into: MetricBatchB
   let value = 0;
   let timeMs = 0;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 1) readLabel(reader.message("Label"), flat);
+    if (field === 1) readLabel(reader, flat);
     else if (field === 2) value = reader.double();
     else if (field === 3) timeMs = Number(reader.int64());
     else reader.skip();

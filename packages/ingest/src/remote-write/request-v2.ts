@@ -48,7 +48,7 @@ function readTimeSeries(reader: ProtobufReader, symbols: Symbols, into: MetricBa
   const series = into.series(labels);
   reader.rewind();
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 2) readSample(reader.message("Sample"), series, into);
+    if (field === 2) readSample(reader, series, into);
     else if (field === 3) readHistogram(reader.message("Histogram"), series, labels, into);
     else if (field === 4) readExemplar(reader.message("Exemplar"), series, symbols, into);
     else if (field === 5)

@@ -18,38 +18,43 @@ export const metricTypes = [
 /** The labels of a flat list name, value, name, value…, or the reason why they are none. */
 export function labelsFrom(flat: readonly string[], limits: BatchLimits): LabelSet | string {
   if (flat.length / 2 > limits.labels) return `a series has ${flat.length / 2} labels`;
-  const pairs: (readonly [string, string])[] = [];
+  let sorted = true;
+  let empty = 0;
   for (let i = 0; i < flat.length; i += 2) {
     const name = flat[i] ?? "";
     const value = flat[i + 1] ?? "";
     if (name === "") return "a label has no name";
     if (name.length > limits.labelChars || value.length > limits.labelChars)
       return `label ${name.slice(0, 64)} is longer than ${limits.labelChars} characters`;
-    if (value !== "") pairs.push([name, value]);
+    if (value === "") empty++;
+    // As the specification asks of senders; then nothing needs to be sorted, and no name comes twice.
+    if (i > 0 && name <= (flat[i - 2] ?? "")) sorted = false;
   }
-  const labels = isAscending(pairs) ? LabelSet.fromSorted(pairs.flat()) : LabelSet.fromPairs(pairs);
+  const labels =
+    sorted && empty === 0 ? LabelSet.fromSorted(flat) : LabelSet.fromPairs(pairs(flat));
   if (!labels.has(metricNameLabel)) return `series ${String(labels)} has no metric name`;
-  if (labels.size !== pairs.length) return `series ${String(labels)} has a label twice`;
+  if (labels.size !== flat.length / 2 - empty) return `series ${String(labels)} has a label twice`;
   return labels;
 }
 
-/** As the specification asks of senders; then nothing needs to be sorted, and no name comes twice. */
-function isAscending(pairs: readonly (readonly [string, string])[]): boolean {
-  for (let i = 1; i < pairs.length; i++)
-    if ((pairs[i]?.[0] ?? "") <= (pairs[i - 1]?.[0] ?? "")) return false;
-  return true;
+function* pairs(flat: readonly string[]): Generator<readonly [string, string]> {
+  for (let i = 0; i < flat.length; i += 2) yield [flat[i] ?? "", flat[i + 1] ?? ""];
 }
 
-/** Sample: value 1, timestamp 2, in both versions. */
+const zeroBits = { high: 0, low: 0 };
+
+/** A Sample message: value 1, timestamp 2, in both versions. */
 export function readSample(reader: ProtobufReader, series: number, into: MetricBatchBuilder): void {
-  let bits = { high: 0, low: 0 };
-  let timeMs = 0n;
+  let bits = zeroBits;
+  let timeMs = 0;
+  const outer = reader.enter();
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) bits = reader.doubleBits();
-    else if (field === 2) timeMs = reader.int64();
+    else if (field === 2) timeMs = reader.int64AsNumber();
     else reader.skip();
   }
-  into.sampleBits(series, Number(timeMs), bits);
+  reader.leave(outer);
+  into.sampleBits(series, timeMs, bits);
 }
 
 export function readHistogram(

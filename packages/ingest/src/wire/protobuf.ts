@@ -19,7 +19,7 @@ const shortTextBytes = 24;
 export class ProtobufReader {
   readonly #bytes: Buffer;
   readonly #start: number;
-  readonly #end: number;
+  #end: number;
   readonly #what: string;
   #at: number;
   #field = 0;
@@ -153,6 +153,22 @@ export class ProtobufReader {
     return Number(BigInt.asIntN(32, this.#varint()));
   }
 
+  /** An int64 as a double, exact up to 2^53; as times are, without a detour through bigint. */
+  int64AsNumber(): number {
+    this.#expect(0);
+    let value = 0;
+    let factor = 1;
+    for (let at = this.#at, i = 0; at < this.#end && i < 7; i++, factor *= 128) {
+      const byte = this.#bytes[at++] ?? 0;
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) {
+        this.#at = at;
+        return value;
+      }
+    }
+    return Number(BigInt.asIntN(64, this.#varint()));
+  }
+
   /** A sint32 or sint64, zigzag-encoded. */
   sint64(): bigint {
     const value = this.uint64();
@@ -260,6 +276,25 @@ export class ProtobufReader {
     const size = this.#varintNumber();
     const start = this.#advance(size);
     return this.#bytes.toString("hex", start, start + size);
+  }
+
+  /**
+   * Goes into a message with this same reader, which is cheaper than `message` where there are many small ones: read its
+   * fields to the end, then `leave` with what this returned.
+   */
+  enter(): number {
+    this.#expect(2);
+    const size = this.#varintNumber();
+    const start = this.#advance(size);
+    const outerEnd = this.#end;
+    this.#at = start;
+    this.#end = start + size;
+    return outerEnd;
+  }
+
+  leave(outerEnd: number): void {
+    this.#at = this.#end;
+    this.#end = outerEnd;
   }
 
   message(what: string): ProtobufReader {
