@@ -162,7 +162,7 @@ export const logs = `
 CREATE TABLE IF NOT EXISTS logs (
   stream UInt64 MATERIALIZED cityHash64(mapKeys(labels), mapValues(labels)) CODEC(ZSTD(1)),
   time_ns Int64 CODEC(Delta, ZSTD(1)),
-  labels Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+  labels Map(LowCardinality(String), String) CODEC(LZ4HC(4)) SETTINGS (min_compress_block_size = 1048576),
   metadata Map(LowCardinality(String), String) CODEC(ZSTD(1)),
   ${logAdditions.line},
   ${logAdditions.columns.join(",\n  ")},
