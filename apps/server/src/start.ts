@@ -244,6 +244,8 @@ async function startParts(
     ...engines,
     telemetry: telemetry.caller,
     practice: createPractice(config.practice?.url),
+    pool,
+    queryTimeoutMs: config.query.timeout,
     status: () => ground.status.read(telemetry.caller, intake, carrier, cluster.status()),
     clusterName: config.cluster,
     practiceAttached: config.practice !== undefined,

@@ -67,6 +67,7 @@ export type {
   LogPage,
   NowPage,
   PracticeState,
+  QueryExplanation,
   SearchHit,
   SpanJson,
   Trace,

@@ -43,6 +43,7 @@ export const webPaths = {
   metrics: (query?: string, range?: PathRange) => withQuery("/query", { q: query }, range),
   targets: () => "/targets",
   cardinality: () => "/cardinality",
+  rules: () => "/rules",
   alerts: (rule?: string) => withQuery("/alerts", { rule }),
   changes: (query: { id?: string; service?: string; q?: string } = {}, range?: PathRange) =>
     withQuery("/changes", query, range),

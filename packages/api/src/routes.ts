@@ -15,6 +15,7 @@ import {
   practiceBreak,
   practiceLoad,
   practiceState,
+  queryExplanation,
   searchResult,
   trace,
   traceSearchResult,
@@ -165,6 +166,17 @@ export const routes = {
   /** Of the streams that the query selects; its further stages are not looked at. */
   logPatterns: get("/log-patterns", logRange, logPatterns),
   logFields: get("/log-fields", logRange, logFields),
+  /** Runs a range query for what it costs. `step` in milliseconds. */
+  queryExplain: get(
+    "/query-explain",
+    z.object({
+      query: z.string().min(1).max(10_000),
+      start: ms,
+      end: ms,
+      step: z.coerce.number().int().min(1),
+    }),
+    queryExplanation,
+  ),
   alerts: get("/alerts", none, alertsPage),
 
   practice: get("/practice", none, practiceState),

@@ -88,6 +88,28 @@ export const logResult = z.object({
 });
 export type LogPage = z.infer<typeof logResult>;
 
+/** What a PromQL query cost, operator by operator, inputs before what takes them. Times include those of the inputs. */
+export const queryExplanation = z.object({
+  operators: z.array(
+    z.object({
+      operator: z.string(),
+      expression: z.string(),
+      elapsedMs: z.number(),
+      series: z.number(),
+      /** 0 for the outermost. */
+      depth: z.number(),
+      /** Evaluated once for several places: it cost nothing here. */
+      reused: z.boolean(),
+    }),
+  ),
+  totalMs: z.number(),
+  /** Of the total, what the store took. */
+  readMs: z.number(),
+  samplesRead: z.number(),
+  notes: z.array(z.string()),
+});
+export type QueryExplanation = z.infer<typeof queryExplanation>;
+
 const ruleStatus = z.object({
   name: z.string(),
   kind: z.enum(["alert", "record"]),

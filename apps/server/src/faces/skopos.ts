@@ -5,6 +5,7 @@ import type { ClusterWatch, Topology } from "@skopos/mesh";
 import { type LogEngine, SkoposError, type TraceEngine } from "@skopos/model";
 import type { ApiHandlers } from "../http/bind.ts";
 import { type Principal, sessionCookie, type Sessions } from "../http/sessions.ts";
+import type { QueryPool } from "../threads/query-pool.ts";
 import type { RpcCaller } from "../threads/rpc.ts";
 import type { TelemetryCalls } from "../threads/telemetry-calls.ts";
 import { searchHits } from "../views/search-view.ts";
@@ -23,6 +24,8 @@ export interface SkoposParts {
   readonly logs: LogEngine;
   readonly telemetry: RpcCaller<TelemetryCalls>;
   readonly practice: Practice;
+  readonly pool: QueryPool;
+  readonly queryTimeoutMs: number;
   readonly status: () => Promise<Status>;
   readonly clusterName: string;
   readonly practiceAttached: boolean;
@@ -194,6 +197,11 @@ export function createHandlers(parts: SkoposParts): ApiHandlers {
       logInsight.patterns({ query: query.query, ...rangeOf(parts, query), signal }),
     logFields: ({ query, signal }) =>
       logInsight.fields({ query: query.query, ...rangeOf(parts, query), signal }),
+    queryExplain: ({ query: { query, start, end, step }, signal }) => {
+      const { queryTimeoutMs: timeoutMs } = parts;
+      const range = { query, startMs: start, endMs: end, stepMs: step, timeoutMs };
+      return parts.pool.call("explain", range, { signal, timeoutMs });
+    },
     alerts: async () => ({
       groups: (await parts.telemetry.call("rules", null)).map((group) => ({
         name: group.name,

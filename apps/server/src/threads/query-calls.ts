@@ -22,6 +22,7 @@ import type {
   TailRequest,
   TraceSearchResult,
 } from "@skopos/model";
+import type { QueryExplanation } from "@skopos/api";
 import type { JsonNode } from "@skopos/promql/syntax";
 import type { ClickHouseConnection, HeadCardinality, HeadShare } from "@skopos/store";
 import type { FederateRequest } from "./federation.ts";
@@ -77,6 +78,14 @@ export type QueryCalls = {
   rangeJson(
     query: { query: string; startMs: number; endMs: number; stepMs: number } & QueryOptions,
   ): Promise<Uint8Array<ArrayBuffer>>;
+  /** Runs a range query for what it costs; its result stays in the thread. */
+  explain(query: {
+    query: string;
+    startMs: number;
+    endMs: number;
+    stepMs: number;
+    timeoutMs: number;
+  }): Promise<QueryExplanation>;
   formatQuery(query: { query: string }): Promise<string>;
   parseQuery(query: { query: string }): Promise<JsonNode>;
   /** Exposition text, for `/federate`. */

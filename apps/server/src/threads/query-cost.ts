@@ -44,6 +44,15 @@ export class QueryCost implements MetricReader {
     return this.#reader.labelValues(name, request);
   }
 
+  get samplesRead(): number {
+    return this.#samples;
+  }
+
+  /** Time spent in the store. */
+  get readMs(): number {
+    return this.#readMs;
+  }
+
   /** Samples count once however many steps look at them; upstream counts each look, by step too. */
   stats(): object {
     const totalMs = this.#clock.monotonicMs() - this.#startedAtMs;

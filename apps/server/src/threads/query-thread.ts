@@ -95,6 +95,15 @@ serveCalls<QueryCalls>(parentPort, {
         options.lookbackMs,
       ),
     ),
+  explain: async (query, context) => {
+    const cost = new QueryCost(metrics, systemClock);
+    const startedMs = systemClock.monotonicMs();
+    const { result, operators } = await engine(context, cost).explain(query);
+    const totalMs = systemClock.monotonicMs() - startedMs;
+    const { readMs, samplesRead } = cost;
+    const notes = [...result.warnings, ...result.infos];
+    return { operators, totalMs, readMs, samplesRead, notes };
+  },
   formatQuery: ({ query }) => format(parse(query)),
   parseQuery: ({ query }) => exprJson(parse(query)),
   federate: (request, { cancelled, emit }) => sendText(federate(metrics, request, cancelled), emit),

@@ -81,6 +81,17 @@ it("explains what each operator cost", async () => {
   ]);
 });
 
+it("tells which operator is whose input, and what was evaluated once for both", async () => {
+  const { operators } = await engineOver().explain({ query: "sum(up) / sum(up) > 0", timeMs: 0 });
+  expect(operators.map(({ expression, depth, reused }) => [expression, depth, reused])).toEqual([
+    ["up", 3, false],
+    ["sum(up)", 2, false],
+    ["sum(up)", 2, true],
+    ["sum(up) / sum(up)", 1, false],
+    ["sum(up) / sum(up) > 0", 0, false],
+  ]);
+});
+
 it("fetches a selector once however often the query uses it", async () => {
   const reader = new MemoryReader();
   reader.add(LabelSet.fromMap({ __name__: "a" }), [{ timeMs: 0, value: 1 }]);

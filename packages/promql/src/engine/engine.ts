@@ -17,7 +17,7 @@ import {
 } from "@skopos/model";
 import { buildPlan } from "../plan/build.ts";
 import { hoistInvariants, sharedTexts } from "../plan/optimise.ts";
-import type { Grid, PlanNode, Root, WindowNode } from "../plan/plan.ts";
+import type { Grid, Root, WindowNode } from "../plan/plan.ts";
 import type { Expr } from "../syntax/ast.ts";
 import type { SyntaxFeatures } from "../syntax/cursor.ts";
 import { parse } from "../syntax/parse.ts";
@@ -25,7 +25,7 @@ import { typeOf } from "../syntax/type-check.ts";
 import { Annotations } from "./annotations.ts";
 import { compareLabels } from "./call.ts";
 import { withoutStale } from "./columns.ts";
-import { Evaluator } from "./evaluate.ts";
+import { type EvaluationContext, Evaluator } from "./evaluate.ts";
 import { fetchSources } from "./fetch.ts";
 import { absent, type Frame, histogram } from "./frame.ts";
 import { Budget, defaultLimits, type EngineLimits } from "./limits.ts";
@@ -56,6 +56,10 @@ export interface OperatorTrace {
   readonly expression: string;
   readonly elapsedMs: number;
   readonly series: number;
+  /** 0 for the outermost; an operator's inputs stand before it, one deeper. */
+  readonly depth: number;
+  /** The same expression was evaluated before, and its result taken from there. */
+  readonly reused: boolean;
 }
 
 export interface PromqlEngine extends MetricEngine {
@@ -75,8 +79,8 @@ export function createMetricEngine(options: EngineOptions): PromqlEngine {
     async explain(query) {
       const operators: OperatorTrace[] = [];
       const grid = "timeMs" in query ? instantGrid(query) : rangeGrid(query, options);
-      const result = await run(options, query, grid, (node, elapsedMs, series) => {
-        operators.push({ operator: node.kind, expression: node.text, elapsedMs, series });
+      const result = await run(options, query, grid, (node, cost) => {
+        operators.push({ operator: node.kind, expression: node.text, ...cost });
       });
       return { result, operators };
     },
@@ -100,13 +104,11 @@ function rangeGrid({ startMs, endMs, stepMs }: RangeQuery, options: EngineOption
   return { startMs, stepMs, count };
 }
 
-type OnOperator = (node: PlanNode, elapsedMs: number, series: number) => void;
-
 async function run(
   options: EngineOptions,
   query: InstantQuery | RangeQuery,
   grid: Grid,
-  onOperator?: OnOperator,
+  onOperator?: EvaluationContext["onOperator"],
 ): Promise<MetricResult> {
   const isRange = "stepMs" in query;
   const limits = { ...defaultLimits, ...options.limits };

@@ -36,14 +36,23 @@ export interface EvaluationContext {
   /** Metric names are dropped at the end of the query, not by each operator. */
   readonly delayedNames: boolean;
   readonly sharedTexts: ReadonlySet<string>;
-  /** Called around each operator; `series` is what it returned. */
-  readonly onOperator?: (node: PlanNode, elapsedMs: number, series: number) => void;
+  /** Called after each operator, its inputs first. */
+  readonly onOperator?: ((node: PlanNode, cost: OperatorCost) => void) | undefined;
   readonly nowMs: () => number;
+}
+
+/** `elapsedMs` includes the inputs, `series` is what the operator returned, `reused` that it was evaluated before. */
+interface OperatorCost {
+  readonly elapsedMs: number;
+  readonly series: number;
+  readonly depth: number;
+  readonly reused: boolean;
 }
 
 export class Evaluator {
   readonly #context: EvaluationContext;
   readonly #memo = new Map<string, Frame>();
+  #depth = 0;
 
   constructor(context: EvaluationContext) {
     this.#context = context;
@@ -53,12 +62,23 @@ export class Evaluator {
     const shared = this.#context.sharedTexts.has(node.text);
     const key = shared ? `${grid.startMs} ${grid.stepMs} ${grid.count} ${node.text}` : "";
     const known = shared ? this.#memo.get(key) : undefined;
-    if (known) return known;
     const { nowMs, onOperator, budget } = this.#context;
+    const depth = this.#depth;
+    if (known) {
+      onOperator?.(node, { elapsedMs: 0, series: known.series, depth, reused: true });
+      return known;
+    }
     const startedMs = onOperator ? nowMs() : 0;
+    this.#depth = depth + 1;
     const frame = this.#compute(node, grid);
+    this.#depth = depth;
     budget.allocate(frame.values.length);
-    onOperator?.(node, nowMs() - startedMs, frame.series);
+    onOperator?.(node, {
+      elapsedMs: nowMs() - startedMs,
+      series: frame.series,
+      depth,
+      reused: false,
+    });
     if (shared) this.#memo.set(key, frame);
     return frame;
   }
