@@ -1,17 +1,19 @@
-/** Lines over time (uPlot): gaps stay gaps, last and highest readable without hovering, marks for what happened. */
+/** Lines or stacked areas over time (uPlot): gaps stay gaps, last and highest readable without hovering, marks for what happened. */
 import "uplot/dist/uPlot.min.css";
 import { webPaths } from "@skopos/api";
-import { useMediaQuery } from "@mantine/hooks";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import UPlot from "uplot";
-import { usePreference } from "../data/preferences.ts";
 import { useAddress } from "../frame/address.ts";
-import { say, type Unit } from "../logic/numbers.ts";
+import { plural, say, significant, type Unit } from "../logic/numbers.ts";
 import { rangeParameters } from "../logic/scope.ts";
-import { alignLines, extremes, type Line } from "../logic/series.ts";
+import type { Exemplar } from "../logic/exemplars.ts";
+import { alignLines, extremes, type Line, stackUp } from "../logic/series.ts";
 import { toCsv } from "../logic/table.ts";
 import { clockTime, dayName, fullTime } from "../logic/times.ts";
 import { Go } from "../parts/Go.tsx";
+import { cssColor, downloadCsv, downloadPng, useThemeKey } from "./canvas.ts";
+import { drawExemplars, type ExemplarMarks, exemplarUnder } from "./exemplar-marks.ts";
+import { Keep } from "./Keep.tsx";
 
 export interface Mark {
   readonly at: number;
@@ -29,6 +31,9 @@ interface TimeChartProps {
   readonly end: number;
   readonly marks?: readonly Mark[];
   readonly height?: number;
+  /** Areas on top of each other instead of lines. */
+  readonly stacked?: boolean;
+  readonly exemplars?: ExemplarMarks;
 }
 
 /** One cursor across all charts of the page. */
@@ -38,18 +43,8 @@ const seriesColors = 8;
 const legendMax = 12;
 const pivotMs = 150_000;
 
-function cssColor(name: string): string {
-  // Canvas does not resolve light-dark(): a probe element does.
-  const probe = document.createElement("i");
-  probe.style.color = `var(${name})`;
-  document.body.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
-}
-
 function lineColor(at: number): string {
-  return `--series-${(at % seriesColors) + 1}`;
+  return `var(--series-${(at % seriesColors) + 1})`;
 }
 
 function drawMarks(plot: UPlot, marks: readonly Mark[]): void {
@@ -60,7 +55,7 @@ function drawMarks(plot: UPlot, marks: readonly Mark[]): void {
   for (const { at, kind } of marks) {
     const x = plot.valToPos(at / 1000, "x", true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
-    ctx.strokeStyle = cssColor(kind === "incident" ? "--failing" : "--text-3");
+    ctx.strokeStyle = cssColor(kind === "incident" ? "var(--failing)" : "var(--text-3)");
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
@@ -76,13 +71,6 @@ function axisTime(atMs: number, ticks: readonly number[]): string {
   return gapSeconds < 60 ? clockTime(atMs) : clockTime(atMs).slice(0, 5);
 }
 
-function download(name: string, url: string): void {
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-}
-
 function Pivot({ at }: { readonly at: number }): ReactNode {
   const range = { from: at - pivotMs, to: at + pivotMs };
   return (
@@ -96,6 +84,36 @@ function Pivot({ at }: { readonly at: number }): ReactNode {
   );
 }
 
+/** Links to the traces behind the diamonds, for whoever cannot point at them. */
+function ExemplarList({
+  exemplars,
+  unit,
+}: {
+  readonly exemplars: readonly Exemplar[];
+  readonly unit: Unit | null;
+}): ReactNode {
+  return (
+    <details className="small">
+      <summary>
+        <span aria-hidden="true">◇</span> {plural(exemplars.length, "request")} with a trace
+      </summary>
+      <ul className="exemplar-list">
+        {exemplars.map(({ traceId, atMs, value, label }) => (
+          <li key={`${traceId} ${atMs} ${value}`}>
+            <Go to={webPaths.trace(traceId)} title={traceId}>
+              {clockTime(atMs)}
+            </Go>{" "}
+            <b className="num">{unit === null ? significant(value) : say(value, unit).text}</b>{" "}
+            <span className="quiet">{label}</span>
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+const noExemplars: ExemplarMarks = { exemplars: [], onAxis: false };
+
 export function TimeChart({
   title,
   lines,
@@ -104,34 +122,52 @@ export function TimeChart({
   end,
   marks = [],
   height = 200,
+  stacked = false,
+  exemplars = noExemplars,
 }: TimeChartProps): ReactNode {
   const holder = useRef<HTMLDivElement>(null);
   const plotted = useRef<UPlot | null>(null);
-  const { patch } = useAddress();
-  const [scheme] = usePreference("scheme", "auto");
-  const dark = useMediaQuery("(prefers-color-scheme: dark)");
-  const theme = `${scheme} ${dark}`;
+  const { patch, go } = useAddress();
+  const theme = useThemeKey();
   const [pointed, setPointed] = useState<number | null>(null);
   const [picked, setPicked] = useState<number | null>(null);
   const aligned = useMemo(() => alignLines(lines), [lines]);
+  // What stands higher is drawn first, so that each area covers the foot of the one above it.
+  const drawn = useMemo(
+    () => [aligned.times, ...(stacked ? stackUp(aligned.values).toReversed() : aligned.values)],
+    [aligned, stacked],
+  ) as UPlot.AlignedData;
   const labels = lines.map(({ label }) => label).join("\n");
-  const latest = useRef({ aligned, marks, start, end, patch });
+  const latest = useRef({ drawn, marks, exemplars, start, end, patch, go });
   useEffect(() => {
-    latest.current = { aligned, marks, start, end, patch };
+    latest.current = { drawn, marks, exemplars, start, end, patch, go };
     const plot = plotted.current;
     if (!plot) return;
-    plot.setData([aligned.times, ...aligned.values], false);
+    plot.setData(drawn, false);
     plot.setScale("x", { min: start / 1000, max: end / 1000 });
-  }, [aligned, marks, start, end, patch]);
+  }, [drawn, marks, exemplars, start, end, patch, go]);
 
   useEffect(() => {
     const element = holder.current;
     if (!element) return undefined;
     // Canvas keeps the colours it was drawn with: another theme means another drawing.
     element.dataset["theme"] = theme;
-    const axis = { stroke: cssColor("--text-2"), grid: { stroke: cssColor("--line"), width: 1 } };
+    const axis = {
+      stroke: cssColor("var(--text-2)"),
+      grid: { stroke: cssColor("var(--line)"), width: 1 },
+    };
     const font = "12px system-ui, sans-serif";
     const names = labels.split("\n");
+    const series = names.map((label, at) => ({
+      label,
+      stroke: cssColor(lineColor(at)),
+      width: stacked ? 1 : 1.6,
+      spanGaps: false,
+      points: { show: false },
+      ...(stacked && {
+        fill: cssColor(`color-mix(in srgb, ${lineColor(at)} 45%, var(--surface))`),
+      }),
+    }));
     const plot = new UPlot(
       {
         width: Math.max(200, element.clientWidth),
@@ -163,19 +199,22 @@ export function TimeChart({
             values: (_, ticks) => ticks.map((tick) => say(tick, unit).text),
           },
         ],
-        series: [
-          {},
-          ...names.map((label, at) => ({
-            label,
-            stroke: cssColor(lineColor(at)),
-            width: 1.6,
-            spanGaps: false,
-            points: { show: false },
-          })),
-        ],
+        series: [{}, ...(stacked ? series.toReversed() : series)],
         hooks: {
-          draw: [(self) => drawMarks(self, latest.current.marks)],
-          setCursor: [(self) => setPointed(self.cursor.idx ?? null)],
+          draw: [
+            (self) => {
+              drawMarks(self, latest.current.marks);
+              drawExemplars(self, latest.current.exemplars);
+            },
+          ],
+          setCursor: [
+            (self) => {
+              setPointed(self.cursor.idx ?? null);
+              self.over.style.cursor = exemplarUnder(self, latest.current.exemplars)
+                ? "pointer"
+                : "";
+            },
+          ],
           setSelect: [
             (self) => {
               const { left, width } = self.select;
@@ -188,12 +227,14 @@ export function TimeChart({
           ],
         },
       },
-      [latest.current.aligned.times, ...latest.current.aligned.values],
+      latest.current.drawn,
       element,
     );
     plot.setScale("x", { min: latest.current.start / 1000, max: latest.current.end / 1000 });
     plotted.current = plot;
     const pick = () => {
+      const exemplar = exemplarUnder(plot, latest.current.exemplars);
+      if (exemplar) return latest.current.go(webPaths.trace(exemplar.traceId));
       const left = plot.cursor.left ?? -1;
       if (left >= 0) setPicked(plot.posToVal(left, "x") * 1000);
     };
@@ -207,7 +248,7 @@ export function TimeChart({
       plotted.current = null;
       plot.destroy();
     };
-  }, [labels, unit, height, theme]);
+  }, [labels, unit, height, theme, stacked]);
 
   const csv = () =>
     toCsv(
@@ -217,7 +258,6 @@ export function TimeChart({
         ...aligned.values.map((values) => values[row] ?? null),
       ]),
     );
-  const file = title.toLowerCase().replaceAll(/\W+/g, "-");
   const pointedAt = pointed === null ? undefined : aligned.times[pointed];
   return (
     <figure className="time-chart" aria-label={title}>
@@ -227,38 +267,24 @@ export function TimeChart({
           <span className="small quiet num" style={{ minWidth: 64 }}>
             {pointedAt === undefined ? "" : clockTime(pointedAt * 1000)}
           </span>
-          <button
-            type="button"
-            className="button bare small hide-phone"
-            onClick={() =>
-              download(
-                `${file}.png`,
-                holder.current?.querySelector("canvas")?.toDataURL("image/png") ?? "",
-              )
-            }
-          >
-            PNG
-          </button>
-          <button
-            type="button"
-            className="button bare small hide-phone"
-            onClick={() =>
-              download(`${file}.csv`, `data:text/csv;charset=utf-8,${encodeURIComponent(csv())}`)
-            }
-          >
-            CSV
-          </button>
+          <Keep
+            png={() => downloadPng(title, holder.current?.querySelector("canvas"))}
+            csv={() => downloadCsv(title, csv())}
+          />
         </span>
       </figcaption>
       <div ref={holder} style={{ height }} />
       {picked !== null && <Pivot at={picked} />}
+      {exemplars.exemplars.length > 0 && (
+        <ExemplarList exemplars={exemplars.exemplars} unit={exemplars.onAxis ? unit : null} />
+      )}
       <ul className="chart-legend small">
         {lines.slice(0, legendMax).map(({ label, points }, at) => {
           const { last, max } = extremes(points);
           const value = pointed === null ? undefined : aligned.values[at]?.[pointed];
           return (
             <li key={label}>
-              <i style={{ background: `var(${lineColor(at)})` }} />
+              <i style={{ background: lineColor(at) }} />
               <span className="chart-label" title={label}>
                 {label}
               </span>

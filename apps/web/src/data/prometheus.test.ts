@@ -9,18 +9,30 @@ describe("Prometheus's answers", () => {
       200,
       success({ resultType: "vector", result: [{ metric: { a: "b" }, value: [1, "2"] }] }),
     );
-    expect(vector.data.result).toEqual([{ metric: { a: "b" }, samples: [[1, "2"]] }]);
+    expect(vector.data.result).toEqual([
+      { metric: { a: "b" }, samples: [[1, "2"]], histograms: [] },
+    ]);
     expect(vector.notes).toEqual(["w"]);
     const matrix = readAnswer(
       200,
       success({ resultType: "matrix", result: [{ metric: {}, values: [[1, "NaN"]] }] }),
     );
-    expect(matrix.data.result).toEqual([{ metric: {}, samples: [[1, "NaN"]] }]);
+    expect(matrix.data.result).toEqual([{ metric: {}, samples: [[1, "NaN"]], histograms: [] }]);
   });
 
-  it("keeps a series without samples, as native histograms have none", () => {
-    const { data } = readAnswer(200, success({ resultType: "vector", result: [{ metric: {} }] }));
-    expect(data.result).toEqual([{ metric: {}, samples: [] }]);
+  it("reads native histograms beside samples", () => {
+    const histogram = { count: "3", sum: "4.5", buckets: [[0, "1", "+Inf", "3"]] };
+    const series = { metric: {}, histograms: [[60, histogram]] };
+    const { data } = readAnswer(200, success({ resultType: "matrix", result: [series] }));
+    expect(data.result).toEqual([
+      {
+        metric: {},
+        samples: [],
+        histograms: [
+          { atSeconds: 60, count: 3, sum: 4.5, buckets: [{ lower: 1, upper: Infinity, count: 3 }] },
+        ],
+      },
+    ]);
   });
 
   it("knows where a query is wrong", () => {

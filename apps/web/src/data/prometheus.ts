@@ -2,16 +2,31 @@
 import { SkoposError } from "@skopos/model";
 import { queryOptions } from "@tanstack/react-query";
 import { z } from "zod";
+import type { ExemplarSeries } from "../logic/exemplars.ts";
+import type { WireGroup } from "../logic/rules.ts";
 
 const prometheusPrefix = "/api/v1";
 
 /** Unix seconds and the value as text ("NaN" and "+Inf" included). */
 type Sample = readonly [atSeconds: number, value: string];
 
+/** A native histogram at one moment. */
+interface NativeHistogram {
+  readonly atSeconds: number;
+  readonly count: number;
+  readonly sum: number;
+  readonly buckets: readonly {
+    readonly lower: number;
+    readonly upper: number;
+    readonly count: number;
+  }[];
+}
+
 interface Series {
   readonly metric: Readonly<Record<string, string>>;
   /** One sample of an instant query, all of a range query. Native histograms come without. */
   readonly samples: readonly Sample[];
+  readonly histograms: readonly NativeHistogram[];
 }
 
 export type QueryData =
@@ -49,13 +64,39 @@ function texts(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
 }
 
+/** As Prometheus writes numbers. */
+const numberOf = (value: unknown) =>
+  typeof value === "string" ? Number(value.replace(/Inf$/, "Infinity")) : NaN;
+
+function readBucket(value: unknown): NativeHistogram["buckets"][number] | null {
+  if (!Array.isArray(value) || value.length !== 4) return null;
+  const [, lower, upper, count] = value.map(numberOf);
+  return lower === undefined || upper === undefined || count === undefined
+    ? null
+    : { lower, upper, count };
+}
+
+function readHistogram(value: unknown): NativeHistogram | null {
+  if (!Array.isArray(value) || typeof value[0] !== "number" || !isRecord(value[1])) return null;
+  const { count, sum, buckets } = value[1];
+  const read = (Array.isArray(buckets) ? buckets : []).map(readBucket);
+  return {
+    atSeconds: value[0],
+    count: numberOf(count),
+    sum: numberOf(sum),
+    buckets: read.filter((bucket) => bucket !== null),
+  };
+}
+
 function readSeries(value: unknown): Series | null {
   if (!isRecord(value) || !isRecord(value["metric"])) return null;
   const metric: Record<string, string> = {};
   for (const [name, text] of Object.entries(value["metric"]))
     if (typeof text === "string") metric[name] = text;
   const values = Array.isArray(value["values"]) ? value["values"] : [value["value"]];
-  return { metric, samples: values.filter(isSample) };
+  const held = Array.isArray(value["histograms"]) ? value["histograms"] : [value["histogram"]];
+  const histograms = held.map(readHistogram).filter((one) => one !== null);
+  return { metric, samples: values.filter(isSample), histograms };
 }
 
 function readData(data: unknown): QueryData | null {
@@ -186,6 +227,61 @@ export const cardinalityQuery = queryOptions({
   queryKey: ["prometheus", "cardinality"],
   queryFn: ({ signal }) => read("status/tsdb", { limit: "25" }, cardinalityAnswer, signal),
 });
+
+const ruleGroups = z.object({
+  groups: z.array(
+    z.object({
+      name: z.string(),
+      file: z.string(),
+      interval: z.number(),
+      evaluationTime: z.number(),
+      lastEvaluation: z.string(),
+      rules: z.array(
+        z.object({
+          name: z.string(),
+          query: z.string(),
+          type: z.enum(["alerting", "recording"]),
+          state: z.string().optional(),
+          health: z.string(),
+          lastError: z.string().optional(),
+          evaluationTime: z.number(),
+          lastEvaluation: z.string(),
+        }),
+      ),
+    }),
+  ),
+});
+
+export const rulesQuery = queryOptions({
+  queryKey: ["prometheus", "rules"],
+  queryFn: async ({ signal }): Promise<readonly WireGroup[]> =>
+    (await read("rules", { exclude_alerts: "true" }, ruleGroups, signal)).groups,
+  refetchInterval: 15_000,
+});
+
+const exemplarSeries = z.array(
+  z.object({
+    seriesLabels: labelMap,
+    exemplars: z.array(
+      z.object({
+        labels: labelMap,
+        value: z.string().transform(numberOf),
+        timestamp: z.number(),
+      }),
+    ),
+  }),
+);
+
+/** Exemplars of the series that any selector of the query names. */
+export async function exemplarQuery(
+  query: string,
+  range: { startMs: number; endMs: number },
+  signal: AbortSignal,
+): Promise<readonly ExemplarSeries[]> {
+  const { startMs, endMs } = range;
+  const parameters = { query, start: `${startMs / 1000}`, end: `${endMs / 1000}` };
+  return read("query_exemplars", parameters, exemplarSeries, signal);
+}
 
 export function instantQuery(
   query: string,

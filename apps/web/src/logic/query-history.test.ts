@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { addToHistory, historyMax, offsetOf, readHistory } from "./query-history.ts";
+import { addToHistory, historyMax, offsetOf, readHistory, searchHistory } from "./query-history.ts";
 
 describe("query history", () => {
   it("puts the newest first, once", () => {
@@ -18,6 +18,12 @@ describe("query history", () => {
     expect(readHistory(null)).toEqual([]);
     expect(readHistory("{nope")).toEqual([]);
     expect(readHistory('["a", 3]')).toEqual(["a"]);
+  });
+
+  it("is searched by words in any order", () => {
+    const history = ["sum(rate(a_total[1m]))", "up", "rate(b[5m])"];
+    expect(searchHistory(history, "RATE a_")).toEqual(["sum(rate(a_total[1m]))"]);
+    expect(searchHistory(history, " ")).toEqual(history);
   });
 
   it("finds the place of an error", () => {

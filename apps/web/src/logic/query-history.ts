@@ -1,3 +1,5 @@
+import { matchesWords } from "./offers.ts";
+
 /** Queries run before, newest first, without repeats. */
 export const historyMax = 50;
 
@@ -17,6 +19,12 @@ export function addToHistory(history: readonly string[], query: string): string[
   const said = query.trim();
   if (said === "") return [...history];
   return [said, ...history.filter((other) => other !== said)].slice(0, historyMax);
+}
+
+/** Those that hold every word, in any order and case. */
+export function searchHistory(history: readonly string[], words: string): string[] {
+  const wanted = words.trim();
+  return wanted === "" ? [...history] : history.filter((query) => matchesWords(query, wanted));
 }
 
 /** The offset of a line and column (from 1) in a text. */

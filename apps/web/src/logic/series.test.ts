@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { alignLines, extremes, labelSetName, onGrid, sharedLabels, stepFor } from "./series.ts";
+import {
+  alignLines,
+  extremes,
+  labelSetName,
+  onGrid,
+  sharedLabels,
+  stackUp,
+  stepFor,
+} from "./series.ts";
 
 describe("lines of a chart", () => {
   it("share one axis, each with its gaps", () => {
@@ -77,4 +85,19 @@ describe("lines of a chart", () => {
     expect(labelSetName({}, new Set())).toBe("value");
     expect(sharedLabels([sets[0]!]).size).toBe(0);
   });
+});
+
+it("stacks lines on each other, and lets a gap stay one", () => {
+  expect(
+    stackUp([
+      [1, 1, null],
+      [2, null, 2],
+      [4, 4, 4],
+    ]),
+  ).toEqual([
+    [1, 1, null],
+    [3, null, 2],
+    [7, 5, 6],
+  ]);
+  expect(stackUp([])).toEqual([]);
 });

@@ -29,6 +29,19 @@ export function alignLines(lines: readonly Line[]): Aligned {
   return { times: times.map((at) => at / 1000), values };
 }
 
+/** Each line on top of those before it. Where a line has no value it stays a gap, and those above stand on what is there. */
+export function stackUp(values: readonly (readonly (number | null)[])[]): (number | null)[][] {
+  const heights = new Float64Array(values[0]?.length ?? 0);
+  return values.map((row) =>
+    row.map((value, i) => {
+      if (value === null) return null;
+      const height = (heights[i] ?? 0) + value;
+      heights[i] = height;
+      return height;
+    }),
+  );
+}
+
 /** Puts samples on the grid of a range query: a step without a sample becomes a gap instead of a straight line. */
 export function onGrid(
   samples: readonly (readonly [number, number])[],

@@ -66,4 +66,17 @@ describe("colours", () => {
       expect(contrast(token.dark, surface.dark)).toBeGreaterThanOrEqual(3);
     },
   );
+
+  it("of a heat map grow away from the surface step by step, told by lightness alone", () => {
+    const steps = ["surface", ...Array.from({ length: 7 }, (_, i) => `heat-${i + 1}`)].map((name) =>
+      tokens.get(name)!,
+    );
+    for (const [i, { light, dark }] of steps.slice(1).entries()) {
+      const before = steps[i]!;
+      expect(contrast(light, before.light)).toBeGreaterThan(1.2);
+      expect(luminance(light)).toBeLessThan(luminance(before.light));
+      expect(contrast(dark, before.dark)).toBeGreaterThan(1.2);
+      expect(luminance(dark)).toBeGreaterThan(luminance(before.dark));
+    }
+  });
 });
