@@ -98,6 +98,11 @@ const pages = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: "/rules",
+    component: lazyRouteComponent(() => import("./pages/alerts/Rules.tsx"), "Rules"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: "/practice",
     component: lazyRouteComponent(() => import("./pages/practice/Practice.tsx"), "Practice"),
   }),

@@ -27,7 +27,7 @@ export const places: readonly Place[] = [
   { path: "/traces", name: "Traces", icon: IconActivity },
   { path: "/logs", name: "Logs", icon: IconAlignLeft },
   { path: "/query", also: ["/targets", "/cardinality"], name: "Metrics", icon: IconChartLine },
-  { path: "/alerts", name: "Alerts", icon: IconBell },
+  { path: "/alerts", also: ["/rules"], name: "Alerts", icon: IconBell },
   { path: "/changes", name: "Changes", icon: IconGitCompare },
   { path: "/practice", name: "Practice", icon: IconFlame },
 ];

@@ -13,6 +13,7 @@ import { matchesWords } from "../../logic/offers.ts";
 import { Go } from "../../parts/Go.tsx";
 import { Empty, Loaded, Notice, Skeleton } from "../../parts/States.tsx";
 import { Ago } from "../../parts/Value.tsx";
+import { AlertPlaces } from "./AlertPlaces.tsx";
 
 /** Values and evaluation times change without an event. */
 const refreshMs = 15_000;
@@ -110,6 +111,7 @@ export function Alerts(): ReactNode {
     <div className="page">
       <div className="page-head">
         <h1>Alerts</h1>
+        <AlertPlaces />
         <div className="row tight">
           <input
             className="field"

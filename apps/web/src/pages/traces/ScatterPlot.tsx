@@ -71,6 +71,7 @@ export function ScatterPlot({
   };
   return (
     <figure className="scatter" aria-label="Traces by time and duration">
+      <h3>The traces below</h3>
       <div className="scatter-scale" aria-hidden="true">
         {scatter.ticks.map((ms, i) => (
           <span key={ms} style={{ bottom: `${(i / (scatter.ticks.length - 1)) * 100}%` }}>

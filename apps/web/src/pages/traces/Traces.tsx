@@ -24,6 +24,7 @@ import {
 import { Busy } from "../../parts/Busy.tsx";
 import { Go } from "../../parts/Go.tsx";
 import { Loaded, Skeleton } from "../../parts/States.tsx";
+import { DurationHeat } from "./DurationHeat.tsx";
 import { ScatterPlot } from "./ScatterPlot.tsx";
 import { TraceRows } from "./TraceRows.tsx";
 
@@ -113,9 +114,11 @@ function Query({ query, run }: { readonly query: string; readonly run: (q: strin
 
 function Found({
   found,
+  query,
   where,
 }: {
   readonly found: ReplyOf<"traces">;
+  readonly query: string;
   readonly where: string;
 }): ReactNode {
   const { search, patch } = useAddress();
@@ -126,7 +129,10 @@ function Found({
   return (
     <>
       {found.traces.length > 1 && (
-        <ScatterPlot traces={found.traces} selection={selection} select={select} />
+        <div className="trace-plots">
+          <ScatterPlot traces={found.traces} selection={selection} select={select} />
+          <DurationHeat query={query} />
+        </div>
       )}
       {selection && (
         <p className="row tight" role="status">
@@ -186,7 +192,7 @@ export function Traces(): ReactNode {
       </div>
       <Busy fetching={asked.isFetching} queryKey={tracesQuery(time, query).queryKey} />
       <Loaded asked={asked} skeleton={<Skeleton rows={8} height={38} label="Searching traces" />}>
-        {(found) => <Found found={found} where={form?.service ?? ""} />}
+        {(found) => <Found found={found} query={query} where={form?.service ?? ""} />}
       </Loaded>
     </div>
   );
