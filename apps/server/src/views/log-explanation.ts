@@ -93,12 +93,12 @@ export function explainLogs(facts: LogFacts): Statement[] {
     ...begins(slow, facts.slow, [...slow, ...failing]),
   ];
   const blamed = new Set(origins.map(({ service }) => service.id));
-  const alone = origins.length === 0;
+  const relevant = noise.filter(({ service }) => blamed.size === 0 || blamed.has(service.id));
   const told = [
     ...best(origins.filter(({ kind }) => kind === "error")),
-    ...best(origins.filter(({ kind }) => kind === "slow")).slice(0, alone ? namedMax : 2),
-    ...best(noise.filter(({ service }) => alone || blamed.has(service.id))),
-  ];
+    ...best(origins.filter(({ kind }) => kind === "slow")),
+    ...best(relevant),
+  ].sort((a, b) => Number(goesOn(b.rise, facts)) - Number(goesOn(a.rise, facts)));
   const statements = told.flatMap((finding) => sentence(finding, facts));
   const following = followers([...failing, ...slow], blamed, facts);
   return [...statements, ...changesBefore(told, facts), ...following];
@@ -257,12 +257,14 @@ function sentence(finding: Finding, facts: LogFacts): Statement[] {
 
 const round = (value: number) => (value >= 10 ? value.toFixed(0) : value.toPrecision(2));
 
-function timesOf({ from, to }: Rise, facts: LogFacts): Pick<Statement, "at" | "until"> {
-  // The last bucket is still being filled.
-  const goesOn = to >= facts.buckets - 1;
+/** The last bucket is still being filled. */
+const goesOn = ({ to }: Rise, facts: LogFacts) => to >= facts.buckets - 1;
+
+function timesOf(rise: Rise, facts: LogFacts): Pick<Statement, "at" | "until"> {
+  const { from, to } = rise;
   return {
     at: facts.startMs + from * facts.stepMs,
-    until: goesOn ? null : facts.startMs + to * facts.stepMs,
+    until: goesOn(rise, facts) ? null : facts.startMs + to * facts.stepMs,
   };
 }
 

@@ -33,7 +33,10 @@ export function findRise(events: ArrayLike<number>, exposure: ArrayLike<number>)
   const allExposure = exposureSums[buckets] ?? 0;
   let best: Rise | undefined;
   for (let from = 0; from < buckets; from++) {
+    // A stretch begins and ends with an event.
+    if ((events[from] ?? 0) === 0) continue;
     for (let to = from + 1; to <= buckets; to++) {
+      if ((events[to - 1] ?? 0) === 0) continue;
       const seen = (eventSums[to] ?? 0) - (eventSums[from] ?? 0);
       const exposed = (exposureSums[to] ?? 0) - (exposureSums[from] ?? 0);
       const score = scoreOf(seen, exposed, allEvents, allExposure);

@@ -157,6 +157,63 @@ export function logsQuery(time: TimeRange, query: string, limit: number) {
   });
 }
 
+/** Lines of a moment, without counting the whole range. */
+export function logMomentQuery(
+  query: string,
+  range: { readonly start: number; readonly end: number },
+  direction: "backward" | "forward",
+  limit: number,
+) {
+  return queryOptions({
+    queryKey: ["log-moment", query, range, direction, limit],
+    queryFn: ({ signal }) =>
+      client.call("logs", {
+        query: { ...range, query, limit, direction, histogram: "none" },
+        signal,
+      }),
+    staleTime: 60_000,
+  });
+}
+
+export function logExplanationQuery(time: TimeRange, query: string) {
+  return queryOptions({
+    queryKey: ["log-explanation", rangeKey(time), query],
+    queryFn: ({ signal }) =>
+      client.call("logExplanation", { query: { ...wholeRange(time), query }, signal }),
+    staleTime: 10_000,
+    placeholderData: (previous, asked) => (asked?.queryKey[2] === query ? previous : undefined),
+  });
+}
+
+export function logPatternsQuery(time: TimeRange, query: string) {
+  return queryOptions({
+    queryKey: ["log-patterns", rangeKey(time), query],
+    queryFn: ({ signal }) =>
+      client.call("logPatterns", { query: { ...wholeRange(time), query }, signal }),
+    staleTime: 10_000,
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function logFieldsQuery(time: TimeRange, query: string) {
+  return queryOptions({
+    queryKey: ["log-fields", rangeKey(time), query],
+    queryFn: ({ signal }) =>
+      client.call("logFields", { query: { ...wholeRange(time), query }, signal }),
+    staleTime: 60_000,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** What belongs to the moment of a log line. */
+export function lineJoinsQuery(ask: QueryOf<"joins">) {
+  return queryOptions({
+    queryKey: ["line-joins", ask],
+    queryFn: ({ signal }) => client.call("joins", { query: ask, signal }),
+    staleTime: 60_000,
+  });
+}
+
 export const alertsQuery = queryOptions({
   queryKey: ["alerts"],
   queryFn: ({ signal }) => client.call("alerts", { signal }),

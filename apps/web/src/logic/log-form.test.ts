@@ -1,13 +1,22 @@
 import { describe, expect, it } from "vitest";
-import { defaultLogQuery, everyStream, readLogForm, withLabel, writeLogForm } from "./log-form.ts";
+import {
+  defaultLogQuery,
+  everyStream,
+  readLogForm,
+  streamQuery,
+  withLabel,
+  withPattern,
+  writeLogForm,
+} from "./log-form.ts";
 
 describe("chips of a log query", () => {
   it("survive a round trip, quotes and braces included", () => {
     for (const form of [
-      { labels: [], contains: [] },
+      { labels: [], contains: [], like: ['GET <_> "503"'] },
       {
         labels: [["app", 'a"}b'] as const, ["pod", "x,y"] as const],
         contains: ['say "no"', "{a}"],
+        like: [],
       },
     ])
       expect(readLogForm(writeLogForm(form))).toEqual(form);
@@ -20,6 +29,7 @@ describe("chips of a log query", () => {
         ["pod", "y"],
       ],
       contains: ["boom"],
+      like: [],
     });
   });
 
@@ -32,6 +42,18 @@ describe("chips of a log query", () => {
     expect(withLabel('{app="x"} |= "e"', "app", "y")).toBe('{app="y"} |= "e"');
     expect(withLabel(everyStream, "pod", "p")).toBe('{pod="p"}');
     expect(withLabel("rate(x)", "a", "b")).toBeNull();
+  });
+
+  it("narrow any query to a pattern, one at a time", () => {
+    expect(withPattern('{app="x"} |= "a"', "{<_>503<_>}")).toBe('{app="x"} |> "{<_>503<_>}"');
+    expect(withPattern('{app="x"}', "GET <_> answered <_>")).toBe(
+      '{app="x"} |= "GET" |= "answered"',
+    );
+    expect(withPattern('{app="x"} | json ', "no user")).toBe('{app="x"} | json |= "no user"');
+  });
+
+  it("select one stream by all its labels", () => {
+    expect(streamQuery({ app: 'a"b', pod: "p" })).toBe('{app="a\\"b", pod="p"}');
   });
 
   it("begin with the namespace in scope", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { lineSays } from "./log-line.ts";
+import { lineKeys, lineSays } from "./log-line.ts";
 
 describe("a log line in short", () => {
   it("reads an access log as a request", () => {
@@ -30,4 +30,12 @@ describe("a log line in short", () => {
   it.each(["plain text", '{"cut": ', '{"no":"message"}', "[1,2]"])("leaves %s as it is", (line) =>
     expect(lineSays(line)).toBe(line),
   );
+});
+
+describe("lines in a list", () => {
+  it("are told apart within one nanosecond", () => {
+    const line = { line: "", labels: {}, metadata: {}, level: "info", traceId: null } as const;
+    const lines = ["3", "3", "3", "2"].map((timeNs) => ({ ...line, timeNs, entity: null }));
+    expect(lineKeys(lines)).toEqual(["3-0", "3-1", "3-2", "2-0"]);
+  });
 });

@@ -1,4 +1,5 @@
 /** A log line in short. Envoy's JSON access log reads as a request; other JSON by its message; text as it is. */
+import type { LogLine } from "@skopos/api";
 import { flagMeaning } from "@skopos/model";
 import { shortHost } from "./names.ts";
 import { formatMs } from "./numbers.ts";
@@ -53,4 +54,13 @@ export function lineSays(line: string): string {
     .filter(([key, value]) => !shown.has(key) && text(value) !== "")
     .map(([key, value]) => `${key}=${text(value)}`);
   return [message, ...rest].join("  ");
+}
+
+/** Two lines of one nanosecond are told apart by their place among them. */
+export function lineKeys(lines: readonly LogLine[]): string[] {
+  let twin = 0;
+  return lines.map((line, at) => {
+    twin = lines[at - 1]?.timeNs === line.timeNs ? twin + 1 : 0;
+    return `${line.timeNs}-${twin}`;
+  });
 }

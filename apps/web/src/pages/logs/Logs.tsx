@@ -1,8 +1,18 @@
+/** Logs: a query, and its lines as a list, a table, patterns, or live. */
+import "../../styles/logs.css";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { useAddress, useScope } from "../../frame/address.ts";
 import { useTitle } from "../../frame/use-title.ts";
 import { defaultLogQuery, type LogForm, readLogForm, writeLogForm } from "../../logic/log-form.ts";
 import { Lines } from "./Lines.tsx";
+import { Patterns } from "./Patterns.tsx";
+import { Tail } from "./Tail.tsx";
+
+const views = [
+  ["", "Lines"],
+  ["table", "Table"],
+  ["patterns", "Patterns"],
+] as const;
 
 function Chips({
   form,
@@ -47,6 +57,20 @@ function Chips({
           </button>
         </span>
       ))}
+      {form.like.map((pattern) => (
+        <span key={pattern} className="chip">
+          like {pattern.replaceAll("<_>", "…")}
+          <button
+            type="button"
+            aria-label={`Drop lines like ${pattern}`}
+            onClick={() =>
+              change({ ...form, like: form.like.filter((other) => other !== pattern) })
+            }
+          >
+            ×
+          </button>
+        </span>
+      ))}
       <form onSubmit={add}>
         <input
           className="field"
@@ -62,7 +86,7 @@ function Chips({
 }
 
 export function Logs(): ReactNode {
-  const { namespace, time } = useScope();
+  const { namespace } = useScope();
   const { search, patch } = useAddress();
   const query = search.get("q") ?? defaultLogQuery(namespace);
   const [draft, setDraft] = useState({ query, text: query });
@@ -70,21 +94,32 @@ export function Logs(): ReactNode {
   if (draft.query !== query) setDraft({ query, text: query });
   const form = readLogForm(query);
   const tail = search.get("tail") === "1";
+  const view = search.get("view") ?? "";
   const run = (q: string) => patch({ q });
   useTitle("Logs");
   return (
     <div className="page fill">
       <div className="page-head">
         <h1>Logs</h1>
+        <div className="segmented" role="group" aria-label="View">
+          {views.map(([name, title]) => (
+            <button
+              key={name}
+              type="button"
+              aria-pressed={!tail && view === name}
+              onClick={() => patch({ view: name === "" ? null : name, tail: null })}
+            >
+              {title}
+            </button>
+          ))}
+        </div>
         <button
           type="button"
           className="button"
           aria-pressed={tail}
-          disabled={time.kind === "absolute"}
-          title={time.kind === "absolute" ? "Choose a relative time range to follow" : undefined}
           onClick={() => patch({ tail: tail ? null : "1" }, "replace")}
         >
-          {tail ? "Following" : "Follow new lines"}
+          {tail ? "Stop following" : "Follow new lines"}
         </button>
       </div>
       <div className="stack tight">
@@ -117,7 +152,13 @@ export function Logs(): ReactNode {
           </p>
         )}
       </div>
-      <Lines query={query} where="" tail={tail} narrow={run} />
+      {tail ? (
+        <Tail key={query} query={query} narrow={run} />
+      ) : view === "patterns" ? (
+        <Patterns query={query} />
+      ) : (
+        <Lines query={query} where="" table={view === "table"} narrow={run} />
+      )}
     </div>
   );
 }
