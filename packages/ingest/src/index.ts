@@ -35,7 +35,7 @@ export {
   withoutExternal,
 } from "./remote-read/read.ts";
 export { parseRemoteWriteConfig, type RemoteWriteConfig } from "./remote-write/config.ts";
-export { decodeRemoteWrite } from "./remote-write/decode.ts";
+export { RemoteWriteReceiver } from "./remote-write/receive.ts";
 export { RemoteWriteSender, type SenderCounts } from "./remote-write/sender.ts";
 export { encodeRemoteWrite, remoteWriteHeaders, type SamplePage } from "./remote-write/encode.ts";
 export { parseScrapeConfig, type ScrapeConfig, type ScrapeJob } from "./scrape/config.ts";

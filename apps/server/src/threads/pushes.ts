@@ -2,10 +2,10 @@
 import {
   type BatchOutcome,
   decodeOtlpMetrics,
-  decodeRemoteWrite,
   encodeExportResponse,
   lossOf,
   type MetadataBook,
+  type RemoteWriteReceiver,
   writeBatch,
 } from "@skopos/ingest";
 import type { Clock, MetricSink } from "@skopos/model";
@@ -13,6 +13,7 @@ import type { MetricKind, Push, PushAnswer } from "./telemetry-calls.ts";
 
 export interface MetricIntake {
   readonly metrics: MetricSink;
+  readonly remoteWrite: RemoteWriteReceiver;
   readonly clock: Clock;
   /** What pushed families say of themselves. */
   readonly metadata: MetadataBook;
@@ -24,17 +25,17 @@ export function acceptPush(push: Push<MetricKind>, intake: MetricIntake): Promis
 
 async function acceptRemoteWrite(
   { body, contentType, contentEncoding }: Push<MetricKind>,
-  { metrics, clock, metadata }: MetricIntake,
+  { metrics, remoteWrite, clock, metadata }: MetricIntake,
 ): Promise<PushAnswer> {
-  const { version, batch } = decodeRemoteWrite(body, { contentType, contentEncoding });
-  const outcome = writeBatch(batch, metrics, "remote-write remote", clock.nowMs());
+  const headers = { contentType, contentEncoding };
+  const { version, batch, outcome } = remoteWrite.receive(body, headers, clock.nowMs());
   metadata.note(batch.metadata);
   await metrics.durable();
-  const headers = version === 2 ? { headers: writtenHeaders(outcome) } : {};
+  const counts = version === 2 ? { headers: writtenHeaders(outcome) } : {};
   const loss = lossOf(batch, outcome);
-  if (loss === "") return { status: 204, contentType: undefined, body: undefined, ...headers };
+  if (loss === "") return { status: 204, contentType: undefined, body: undefined, ...counts };
   const text = `${loss}; the other ${outcome.appended} are stored`;
-  return { status: 400, contentType: "text/plain; charset=utf-8", body: text, ...headers };
+  return { status: 400, contentType: "text/plain; charset=utf-8", body: text, ...counts };
 }
 
 /** A sample that was there already counts as written: the sender need not send it again. */

@@ -2,9 +2,16 @@
  * The thread that pages: scrapes and pushes come in here, the head is owned here, rules are evaluated and notified here. It
  * needs neither ClickHouse nor the web, and answers no query of people.
  */
+import { randomInt } from "node:crypto";
 import path from "node:path";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { MetadataBook, parseScrapeConfig, type Scraper, startScraper } from "@skopos/ingest";
+import {
+  MetadataBook,
+  parseScrapeConfig,
+  RemoteWriteReceiver,
+  type Scraper,
+  startScraper,
+} from "@skopos/ingest";
 import { invariant, messageOf, SkoposError, systemClock } from "@skopos/model";
 import { createMetricEngine } from "@skopos/promql";
 import {
@@ -103,7 +110,9 @@ async function start(): Promise<void> {
     onRules: (files) => alerting.setClusterRules(files),
   });
   const pushed = new MetadataBook();
-  const intake = { metrics, clock, metadata: pushed };
+  const seed = randomInt(2 ** 32);
+  const remoteWrite = new RemoteWriteReceiver(metrics, "remote-write remote", seed);
+  const intake = { metrics, remoteWrite, clock, metadata: pushed };
   /** Other threads' ways to the journal. */
   const writers = new Set<MessagePort>();
   /** What the carrier still needs; unknown until it said so once. */

@@ -7,14 +7,17 @@ import {
   type Exemplar,
   type LabelSet,
   type MetricMetadata,
+  highWord,
+  lowWord,
   type NativeHistogram,
-  writeNaN,
+  type SeriesRef,
 } from "@skopos/model";
 import { IngestError } from "../errors.ts";
 
 /** Sample k belongs to `series[seriesOf[k]]`. Values keep their NaN payload. */
 export interface MetricBatch {
-  readonly series: readonly LabelSet[];
+  /** Labels, or the store's ref where that is known already. */
+  readonly series: readonly (LabelSet | SeriesRef)[];
   readonly seriesOf: Uint32Array;
   readonly timesMs: Float64Array;
   readonly values: Float64Array;
@@ -54,10 +57,11 @@ const reasonsMax = 5;
 
 export class MetricBatchBuilder {
   readonly limits: BatchLimits;
-  readonly #series: LabelSet[] = [];
+  readonly #series: (LabelSet | SeriesRef)[] = [];
   #seriesOf = new Uint32Array(256);
   #timesMs = new Float64Array(256);
   #values = new Float64Array(256);
+  #words = new Uint32Array(this.#values.buffer);
   #count = 0;
   readonly #histograms: HistogramSample[] = [];
   readonly #exemplars: { series: number; exemplar: Exemplar }[] = [];
@@ -82,15 +86,31 @@ export class MetricBatchBuilder {
     return this.#series.push(labels) - 1;
   }
 
+  /** A series whose ref in the store is known. */
+  known(ref: SeriesRef): number {
+    return this.#series.push(ref) - 1;
+  }
+
+  /** Takes back the series added last, and its samples: what is there beyond `size`. It has no histograms. */
+  undoKnown(size: number): void {
+    this.#series.pop();
+    this.#count = size - this.#histograms.length;
+  }
+
   sample(series: number, timeMs: number, value: number): void {
     const k = this.#next(series, timeMs);
     this.#values[k] = value;
   }
 
   /** A sample by its bits: a staleness marker must stay one. */
-  sampleBits(series: number, timeMs: number, bits: { high: number; low: number }): void {
+  sampleBits(series: number, timeMs: number, { high, low }: { high: number; low: number }): void {
+    this.sampleWords(series, timeMs, low, high);
+  }
+
+  sampleWords(series: number, timeMs: number, low: number, high: number): void {
     const k = this.#next(series, timeMs);
-    writeNaN(this.#values, k, bits);
+    this.#words[2 * k + lowWord] = low;
+    this.#words[2 * k + highWord] = high;
   }
 
   histogram(series: number, timeMs: number, histogram: NativeHistogram): void {
@@ -138,6 +158,7 @@ export class MetricBatchBuilder {
     this.#seriesOf = seriesOf;
     this.#timesMs = timesMs;
     this.#values = values;
+    this.#words = new Uint32Array(values.buffer);
   }
 
   finish(): MetricBatch {

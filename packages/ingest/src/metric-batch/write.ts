@@ -11,6 +11,8 @@ export interface BatchOutcome extends AppendOutcome {
   readonly refused: number;
   /** Of a time too far ahead: one wrong clock must not make everything after it too old. */
   readonly tooNew: number;
+  /** Of the batch's series; undefined where the store refused one. Valid until the group is closed. */
+  readonly refs: readonly (SeriesRef | undefined)[];
 }
 
 /** How far ahead of our clock a sample's time may be, as in Prometheus. */
@@ -55,7 +57,9 @@ class BatchWriter {
     this.#sink = sink;
     this.#latestMs = latestMs;
     this.#group = sink.openGroup(group);
-    this.#refs = batch.series.map((labels) => sink.series(this.#group, labels));
+    this.#refs = batch.series.map((series) =>
+      typeof series === "number" ? series : sink.series(this.#group, series),
+    );
   }
 
   write(): BatchOutcome {
@@ -82,6 +86,7 @@ class BatchWriter {
       exemplars,
       refused: this.#refused,
       tooNew: this.#tooNew,
+      refs: this.#refs,
     };
   }
 

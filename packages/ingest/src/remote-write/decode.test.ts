@@ -3,11 +3,11 @@ import { SkoposError } from "@skopos/model";
 import { compress } from "snappyjs";
 import { describe, expect, it } from "vitest";
 import { batchLimits } from "../metric-batch/batch.ts";
-import { lossOf, writeBatch } from "../metric-batch/write.ts";
+import { lossOf } from "../metric-batch/write.ts";
 import { fuzzRuns } from "../testing/fuzz-runs.ts";
 import { ProtobufWriter } from "../testing/protobuf-writer.ts";
 import { RecordingSink } from "../testing/recording-sink.ts";
-import { decodeRemoteWrite } from "./decode.ts";
+import { RemoteWriteReceiver } from "./receive.ts";
 
 const v1 = { contentType: "application/x-protobuf", contentEncoding: "snappy" };
 const v2 = { ...v1, contentType: "application/x-protobuf;proto=io.prometheus.write.v2.Request" };
@@ -15,8 +15,8 @@ const stale = 0x7ff0000000000002n;
 const nowMs = 10_000;
 
 function written(body: Uint8Array, headers = v1, sink = new RecordingSink(), at = nowMs) {
-  const { batch, version } = decodeRemoteWrite(compress(body), headers);
-  const outcome = writeBatch(batch, sink, "remote-write eu", at);
+  const receiver = new RemoteWriteReceiver(sink, "remote-write eu", 1);
+  const { batch, version, outcome } = receiver.receive(compress(body), headers, at);
   return { sink, outcome, version, batch, loss: lossOf(batch, outcome) };
 }
 
@@ -175,7 +175,9 @@ describe("remote write 1.0", () => {
 
   it("with too many samples is refused", () => {
     const limits = { ...batchLimits, samples: 2 };
-    expect(() => decodeRemoteWrite(compress(requestV1), v1, limits)).toThrow(/more than 2 samples/);
+    const receiver = new RemoteWriteReceiver(new RecordingSink(), "eu", 1, limits);
+    const receive = () => receiver.receive(compress(requestV1), v1, nowMs);
+    expect(receive).toThrow(/more than 2 samples/);
   });
 });
 
@@ -270,7 +272,9 @@ it.each([
   ["application/json", "snappy"],
   ["application/x-protobuf", "gzip"],
 ])("what is sent as %s with %s is an unsupported media type", (contentType, contentEncoding) => {
-  expect(() => decodeRemoteWrite(compress(requestV1), { contentType, contentEncoding })).toThrow(
+  const receiver = new RemoteWriteReceiver(new RecordingSink(), "eu", 1);
+  const headers = { contentType, contentEncoding };
+  expect(() => receiver.receive(compress(requestV1), headers, nowMs)).toThrow(
     expect.objectContaining({ code: "unsupported-media-type" }),
   );
 });

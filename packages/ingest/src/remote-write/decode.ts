@@ -13,9 +13,10 @@ import {
 } from "../metric-batch/batch.ts";
 import { bodyMaxDefault } from "../wire/body.ts";
 import { ProtobufReader } from "../wire/protobuf.ts";
-import { inflateSnappy } from "../wire/snappy.ts";
+import type { SnappyInflater } from "../wire/snappy.ts";
 import { readWriteRequest } from "./request-v1.ts";
 import { readWriteRequestV2 } from "./request-v2.ts";
+import type { SeriesShortcut } from "./series-shortcut.ts";
 
 export interface RemoteWriteHeaders {
   readonly contentType: string | undefined;
@@ -27,17 +28,25 @@ interface RemoteWriteRequest {
   readonly batch: MetricBatch;
 }
 
+/** What is kept from request to request. */
+interface DecodeState {
+  readonly inflater: SnappyInflater;
+  readonly shortcut: SeriesShortcut;
+}
+
 /** Throws "bad-protobuf", "bad-snappy", "too-large", "unsupported-media-type". */
 export function decodeRemoteWrite(
   body: Uint8Array,
   headers: RemoteWriteHeaders,
+  { inflater, shortcut }: DecodeState,
   limits: BatchLimits = batchLimits,
 ): RemoteWriteRequest {
   const version = versionOf(headers);
-  const bytes = inflateSnappy(body, bodyMaxDefault);
+  const bytes = inflater.inflate(body, bodyMaxDefault);
   const builder = new MetricBatchBuilder(limits);
-  if (version === 2) readWriteRequestV2(new ProtobufReader(bytes, "Request"), builder);
-  else readWriteRequest(new ProtobufReader(bytes, "WriteRequest"), builder);
+  shortcut.open(bytes);
+  if (version === 2) readWriteRequestV2(new ProtobufReader(bytes, "Request"), builder, shortcut);
+  else readWriteRequest(new ProtobufReader(bytes, "WriteRequest"), builder, shortcut);
   return { version, batch: builder.finish() };
 }
 

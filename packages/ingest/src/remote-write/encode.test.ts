@@ -1,8 +1,10 @@
 import * as fc from "fast-check";
-import { highWord, LabelSet, lowWord, staleNaN, writeNaN } from "@skopos/model";
+import { highWord, LabelSet, lowWord, type SeriesRef, staleNaN, writeNaN } from "@skopos/model";
 import { expect, it } from "vitest";
 import { decodeRemoteWrite } from "./decode.ts";
+import { SnappyInflater } from "../wire/snappy.ts";
 import { encodeRemoteWrite, type SamplePage } from "./encode.ts";
+import { SeriesShortcut } from "./series-shortcut.ts";
 
 const headers = { contentType: "application/x-protobuf", contentEncoding: "snappy" };
 
@@ -25,7 +27,13 @@ function pageOf(
   return { timeMs, labels, values };
 }
 
-const textsOf = (labels: LabelSet, timeMs: number, values: Float64Array, i: number) => {
+const textsOf = (
+  labels: LabelSet | SeriesRef | undefined,
+  timeMs: number,
+  values: Float64Array,
+  i: number,
+) => {
+  if (!(labels instanceof LabelSet)) throw new Error("a new series is told by its labels");
   const words = new Uint32Array(values.buffer, values.byteOffset + i * 8, 2);
   return `${labels.key} ${timeMs} ${words[highWord]}:${words[lowWord]}`;
 };
@@ -37,14 +45,10 @@ it("what is encoded is decoded to the same samples, bit for bit", () => {
   );
   fc.assert(
     fc.property(pages, (sent) => {
-      const { batch: got } = decodeRemoteWrite(encodeRemoteWrite(sent), headers);
+      const state = { inflater: new SnappyInflater(), shortcut: new SeriesShortcut(1) };
+      const { batch: got } = decodeRemoteWrite(encodeRemoteWrite(sent), headers, state);
       const found = Array.from(got.values, (_, k) =>
-        textsOf(
-          got.series[got.seriesOf[k] ?? -1] ?? LabelSet.empty,
-          got.timesMs[k] ?? NaN,
-          got.values,
-          k,
-        ),
+        textsOf(got.series[got.seriesOf[k] ?? -1], got.timesMs[k] ?? NaN, got.values, k),
       );
       const expected = sent.flatMap(({ timeMs, labels, values }) =>
         labels.map((set, i) => textsOf(set, timeMs, values, i)),

@@ -2,17 +2,30 @@
 import { LabelSet } from "@skopos/model";
 import type { MetricBatchBuilder } from "../metric-batch/batch.ts";
 import type { ProtobufReader } from "../wire/protobuf.ts";
+import type { SeriesShortcut } from "./series-shortcut.ts";
 import { labelsFrom, metricTypes, readHistogram, readSample } from "./series.ts";
 
-export function readWriteRequest(reader: ProtobufReader, into: MetricBatchBuilder): void {
+export function readWriteRequest(
+  reader: ProtobufReader,
+  into: MetricBatchBuilder,
+  shortcut: SeriesShortcut,
+): void {
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 1) readTimeSeries(reader.message("TimeSeries"), into);
-    else if (field === 3) readMetadata(reader.message("MetricMetadata"), into);
+    if (field === 1) {
+      const start = reader.span();
+      const end = reader.position;
+      if (!shortcut.take(start, end, into))
+        readTimeSeries(reader.within("TimeSeries", start, end), into, shortcut);
+    } else if (field === 3) readMetadata(reader.message("MetricMetadata"), into);
     else reader.skip();
   }
 }
 
-function readTimeSeries(reader: ProtobufReader, into: MetricBatchBuilder): void {
+function readTimeSeries(
+  reader: ProtobufReader,
+  into: MetricBatchBuilder,
+  shortcut: SeriesShortcut,
+): void {
   const flat: string[] = [];
   let points = 0;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
@@ -26,6 +39,7 @@ function readTimeSeries(reader: ProtobufReader, into: MetricBatchBuilder): void 
   const labels = labelsFrom(flat, into.limits);
   if (typeof labels === "string") return into.reject(points, labels);
   const series = into.series(labels);
+  shortcut.missed(series);
   reader.rewind();
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 2) readSample(reader, series, into);

@@ -7,30 +7,76 @@ import { IngestError } from "../errors.ts";
 import type { MetricBatchBuilder } from "../metric-batch/batch.ts";
 import type { ProtobufReader } from "../wire/protobuf.ts";
 import { exemplarLabels } from "./request-v1.ts";
+import type { SeriesShortcut } from "./series-shortcut.ts";
 import { labelsFrom, metricTypes, readHistogram, readSample } from "./series.ts";
 
 const symbolsMax = 2_000_000;
 /** References of one series or exemplar: two for each label. */
 const referencesMax = 1024;
 
-type Symbols = readonly string[];
+/** The table of symbols: texts are decoded when they are first asked for. */
+class Symbols {
+  readonly #reader: ProtobufReader;
+  /** Symbol i is the bytes [bounds[2i], bounds[2i + 1]) of the request. */
+  readonly bounds: number[] = [];
+  readonly #texts: (string | undefined)[] = [];
 
-export function readWriteRequestV2(reader: ProtobufReader, into: MetricBatchBuilder): void {
-  const symbols: string[] = [];
-  // Symbols come first from most senders, but protobuf promises no order.
-  for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field !== 4) reader.skip();
-    else if (symbols.push(reader.text()) > symbolsMax)
-      throw new IngestError("too-large", `more than ${symbolsMax} symbols in one request`);
+  constructor(reader: ProtobufReader) {
+    this.#reader = reader;
   }
-  reader.rewind();
-  for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 5) readTimeSeries(reader.message("TimeSeries"), symbols, into);
-    else reader.skip();
+
+  get length(): number {
+    return this.bounds.length / 2;
+  }
+
+  /** Undefined beyond the table. */
+  at(index: number): string | undefined {
+    const end = this.bounds[2 * index + 1];
+    if (end === undefined) return undefined;
+    return (this.#texts[index] ??= this.#reader.textWithin(this.bounds[2 * index] ?? 0, end));
   }
 }
 
-function readTimeSeries(reader: ProtobufReader, symbols: Symbols, into: MetricBatchBuilder): void {
+export function readWriteRequestV2(
+  reader: ProtobufReader,
+  into: MetricBatchBuilder,
+  shortcut: SeriesShortcut,
+): void {
+  const symbols = new Symbols(reader);
+  // Symbols come first from most senders, but protobuf promises no order.
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    if (field !== 4) reader.skip();
+    else {
+      const start = reader.span();
+      symbols.bounds.push(start, reader.position);
+      if (symbols.length > symbolsMax)
+        throw new IngestError("too-large", `more than ${symbolsMax} symbols in one request`);
+    }
+  }
+  shortcut.openSymbols(symbols.bounds);
+  reader.rewind();
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    if (field !== 5) {
+      reader.skip();
+      continue;
+    }
+    const start = reader.span();
+    const end = reader.position;
+    if (shortcut.takeSymbols(start, end, into)) {
+      const metadata = shortcut.newMetadata();
+      if (!metadata) continue;
+      const message = reader.within("Metadata", metadata.start, metadata.end);
+      readMetadata(message, symbols.at(metadata.name) ?? "", symbols, into);
+    } else readTimeSeries(reader.within("TimeSeries", start, end), symbols, into, shortcut);
+  }
+}
+
+function readTimeSeries(
+  reader: ProtobufReader,
+  symbols: Symbols,
+  into: MetricBatchBuilder,
+  shortcut: SeriesShortcut,
+): void {
   const references: number[] = [];
   let points = 0;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
@@ -46,6 +92,7 @@ function readTimeSeries(reader: ProtobufReader, symbols: Symbols, into: MetricBa
   if (points === 0)
     return into.reject(1, `series ${String(labels)} has neither samples nor histograms`);
   const series = into.series(labels);
+  shortcut.missed(series);
   reader.rewind();
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 2) readSample(reader, series, into);
@@ -66,7 +113,7 @@ function textsOf(references: readonly number[], symbols: Symbols): string[] | st
   if (references.length % 2 !== 0) return `a series has ${references.length} label references`;
   const flat: string[] = [];
   for (const reference of references) {
-    const text = symbols[reference];
+    const text = symbols.at(reference);
     if (text === undefined)
       return `a label refers to symbol ${reference} of a table of ${symbols.length}`;
     flat.push(text);
@@ -120,5 +167,5 @@ function readMetadata(
   if (kind === 0 && help === 0 && unit === 0) return;
   const suffix = familySuffixes[type];
   const family = suffix ? name.replace(suffix, "") : name;
-  into.metadata(family, { type, help: symbols[help] ?? "", unit: symbols[unit] ?? "" });
+  into.metadata(family, { type, help: symbols.at(help) ?? "", unit: symbols.at(unit) ?? "" });
 }

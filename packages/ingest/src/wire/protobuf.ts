@@ -297,6 +297,26 @@ export class ProtobufReader {
     this.#end = outerEnd;
   }
 
+  /** Moves past a field of bytes and returns where they start; they end at `position`. */
+  span(): number {
+    this.#expect(2);
+    return this.#advance(this.#varintNumber());
+  }
+
+  get position(): number {
+    return this.#at;
+  }
+
+  /** The bytes [start, end) as a message. */
+  within(what: string, start: number, end: number): ProtobufReader {
+    return new ProtobufReader(this.#bytes, what, start, end);
+  }
+
+  /** The bytes [start, end) as text. */
+  textWithin(start: number, end: number): string {
+    return this.#bytes.toString("utf8", start, end);
+  }
+
   message(what: string): ProtobufReader {
     this.#expect(2);
     const size = this.#varintNumber();
