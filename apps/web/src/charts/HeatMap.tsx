@@ -44,6 +44,8 @@ const tableMax = 2000;
 const boundPx = 20;
 const timePx = 84;
 const stripePx = 6;
+/** Share of the width that a time at the right end would be cut in. */
+const roomForTime = 0.04;
 
 interface Place {
   readonly column: number;
@@ -97,10 +99,10 @@ function draw(canvas: HTMLCanvasElement, heat: Heat): void {
 }
 
 function Scale({
-  max,
+  heat: { max, cells },
   amount,
 }: {
-  readonly max: number;
+  readonly heat: Heat;
   readonly amount: HeatMapProps["amount"];
 }): ReactNode {
   return (
@@ -114,7 +116,11 @@ function Scale({
         />
       ))}
       {amount(max)}
-      <i className="none" /> no data
+      {cells.some(Number.isNaN) && (
+        <>
+          <i className="none" /> no data
+        </>
+      )}
     </span>
   );
 }
@@ -194,6 +200,7 @@ function timeTicks({ times, stepMs }: Heat, wanted: number) {
   const tickMs = stepFor(lengthMs, Math.max(1, wanted));
   const ticks: { share: number; text: string }[] = [];
   for (let at = Math.ceil(start / tickMs) * tickMs; at < start + lengthMs; at += tickMs) {
+    if ((at - start) / lengthMs > 1 - roomForTime) break;
     const text = tickMs >= 86_400_000 ? dayName(at) : clockTime(at).slice(0, 5);
     ticks.push({ share: (at - start) / lengthMs, text });
   }
@@ -340,7 +347,7 @@ export function HeatMap({
         </div>
       </div>
       <div className="row between tight small quiet">
-        <Scale max={heat.max} amount={amount} />
+        <Scale heat={heat} amount={amount} />
         <span>{choose ? `Click a cell: ${choose.words.toLowerCase()}` : ""}</span>
       </div>
       <details className="small" onToggle={(event) => setListed(event.currentTarget.open)}>

@@ -1,11 +1,13 @@
 /** Exemplars as diamonds on a uPlot chart: drawing them, and finding the one under the pointer. */
 import type UPlot from "uplot";
-import { type Exemplar, heightOf } from "../logic/exemplars.ts";
+import { type Exemplar, heightOf, thinExemplars } from "../logic/exemplars.ts";
 import { cssColor } from "./canvas.ts";
 
 /** Half a diamond's width, and how far from its middle it is still meant, in CSS pixels. */
 const halfPx = 4.5;
 const reachPx = 12;
+/** Width that a diamond has for itself. */
+const roomPx = 12;
 
 export interface ExemplarMarks {
   readonly exemplars: readonly Exemplar[];
@@ -24,6 +26,9 @@ function placeOf(plot: UPlot, marks: ExemplarMarks, exemplar: Exemplar) {
   };
 }
 
+const shownOn = ({ over }: UPlot, { exemplars }: ExemplarMarks) =>
+  thinExemplars(exemplars, Math.max(1, Math.floor(over.clientWidth / roomPx)));
+
 export function drawExemplars(plot: UPlot, marks: ExemplarMarks): void {
   if (marks.exemplars.length === 0) return;
   const { ctx, bbox } = plot;
@@ -32,7 +37,7 @@ export function drawExemplars(plot: UPlot, marks: ExemplarMarks): void {
   ctx.fillStyle = cssColor("var(--surface)");
   ctx.strokeStyle = cssColor("var(--text)");
   ctx.lineWidth = 1.5 * devicePixelRatio;
-  for (const exemplar of marks.exemplars) {
+  for (const exemplar of shownOn(plot, marks)) {
     const { x, y } = placeOf(plot, marks, exemplar);
     if (x < 0 || x > 1) continue;
     const middle = bbox.left + x * bbox.width;
@@ -56,7 +61,7 @@ export function exemplarUnder(plot: UPlot, marks: ExemplarMarks): Exemplar | nul
   if (left < 0 || top < 0) return null;
   let best: Exemplar | null = null;
   let reach = reachPx;
-  for (const exemplar of marks.exemplars) {
+  for (const exemplar of shownOn(plot, marks)) {
     const { x, y } = placeOf(plot, marks, exemplar);
     const distance = Math.hypot(x * width - left, (1 - y) * height - top);
     if (distance > reach) continue;

@@ -18,7 +18,14 @@ describe("rules that drop series", () => {
   });
 
   it("are not offered for labels that tell series apart", () => {
-    expect(["le", "instance", "destination_workload"].map(mayDrop)).toEqual([false, false, false]);
+    const needed = [
+      "le",
+      "instance",
+      "pod",
+      "destination_workload",
+      "destination_service_namespace",
+    ];
+    expect(needed.filter(mayDrop)).toEqual([]);
     expect(mayDrop("destination_principal")).toBe(true);
   });
 });

@@ -25,6 +25,8 @@ const neededLabels = new Set([
   "__name__",
   "job",
   "instance",
+  "namespace",
+  "pod",
   "le",
   "quantile",
   "reporter",
@@ -35,6 +37,8 @@ const neededLabels = new Set([
 export function mayDrop(label: string): boolean {
   return (
     !neededLabels.has(label) &&
-    !/^(?:source|destination)_(?:canonical_service|workload)/.test(label)
+    !/^(?:source|destination)_(?:canonical_(?:service|revision)|workload|service_name(?:space)?$)/.test(
+      label,
+    )
   );
 }

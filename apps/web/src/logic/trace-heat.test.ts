@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { heatQuery, narrowed } from "./trace-heat.ts";
 
 describe("the heat map of traces", () => {
-  it("counts root spans where nothing is asked for, else what matches", () => {
-    expect(heatQuery("")).toBe("{ nestedSetParent < 0 } | histogram_over_time(duration)");
+  it("counts requests at servers where nothing is asked for, else what matches", () => {
+    expect(heatQuery("")).toBe("{ kind = server } | histogram_over_time(duration)");
     expect(heatQuery("{}")).toBe(heatQuery(""));
     expect(heatQuery('{ name = "a" || status = error }')).toBe(
       '{ name = "a" || status = error } | histogram_over_time(duration)',

@@ -47,17 +47,27 @@ const ruleColumns: readonly Column<RuleRow>[] = [
     cell: ({ name }) => name,
     show: ({ name, query, error, state }) => (
       <div className="stack tight">
-        <span>
+        <span className="wrap">
           {state === "recording" ? <b>{name}</b> : <Go to={webPaths.alerts(name)}>{name}</Go>}
         </span>
-        <Go className="mono small wrap quiet" to={webPaths.metrics(query)} title="Open in Metrics">
+        <Go
+          className="mono small quiet rule-query"
+          to={webPaths.metrics(query)}
+          title="Open in Metrics"
+        >
           {query}
         </Go>
         {error && <span className="small state failing wrap">{error}</span>}
       </div>
     ),
   },
-  { key: "group", title: "Group", cell: ({ group }) => group, minor: true },
+  {
+    key: "group",
+    title: "Group",
+    cell: ({ group }) => group,
+    show: ({ group }) => <span className="nowrap">{group}</span>,
+    minor: true,
+  },
   {
     key: "last",
     title: "Evaluated",
@@ -127,7 +137,7 @@ function Filters({ rows }: { readonly rows: readonly RuleRow[] }): ReactNode {
   const { search, patch } = useAddress();
   const state = readRuleState(search.get("state"));
   return (
-    <div className="row tight">
+    <div className="search-form">
       <input
         className="field grow"
         type="search"

@@ -46,7 +46,9 @@ function Tree({ explanation }: { readonly explanation: QueryExplanation }): Reac
                   <tr key={i} aria-level={depth + 1}>
                     <td style={{ paddingLeft: 12 + depth * indentPx } satisfies CSSProperties}>
                       <span className="small quiet">{words}</span>
-                      <code className="mono small expression">{expression}</code>
+                      <code className="mono small expression" title={expression}>
+                        {expression}
+                      </code>
                     </td>
                     <td className="right">{formatCount(series)}</td>
                     <td className="right">

@@ -38,8 +38,9 @@ const columns: Column<Target>[] = [
     title: "Target",
     cell: ({ scrapeUrl }) => scrapeUrl,
     show: ({ scrapeUrl, labels }) => (
-      <span className="mono small" title={JSON.stringify(labels, null, 2)}>
-        {scrapeUrl}
+      <span title={JSON.stringify(labels, null, 2)}>
+        {labels["pod"] && <span>{labels["pod"]} </span>}
+        <span className="mono small quiet">{scrapeUrl}</span>
       </span>
     ),
   },
@@ -64,6 +65,9 @@ const columns: Column<Target>[] = [
     minor: true,
   },
 ];
+
+/** Nobody needs an empty column. */
+const withoutWhy = columns.filter(({ key }) => key !== "why");
 
 function Found({ targets }: { readonly targets: readonly Target[] }): ReactNode {
   const { search, patch } = useAddress();
@@ -101,7 +105,7 @@ function Found({ targets }: { readonly targets: readonly Target[] }): ReactNode 
           rowKey={({ scrapePool, scrapeUrl, labels }) =>
             `${scrapePool} ${scrapeUrl} ${labels["instance"] ?? ""}`
           }
-          columns={columns}
+          columns={shown.some(({ lastError }) => lastError !== "") ? columns : withoutWhy}
           sort="state"
         />
       )}

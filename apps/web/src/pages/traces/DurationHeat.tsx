@@ -4,7 +4,7 @@ import { traceHeatQuery } from "../../data/trace-heat.ts";
 import { useAddress, useScope } from "../../frame/address.ts";
 import { formatCount, formatMs } from "../../logic/numbers.ts";
 import { rangeParameters } from "../../logic/scope.ts";
-import { heatQuery, narrowed } from "../../logic/trace-heat.ts";
+import { heatQuery, heatTitle, narrowed } from "../../logic/trace-heat.ts";
 import { Refusal, Skeleton } from "../../parts/States.tsx";
 
 const HeatMap = lazy(async () => ({
@@ -36,7 +36,7 @@ export function DurationHeat({ query }: { readonly query: string }): ReactNode {
   return (
     <Suspense fallback={<Skeleton rows={1} height={height} label="Drawing" />}>
       <HeatMap
-        title="Durations of all that matches"
+        title={heatTitle(query)}
         heat={heat}
         bound={formatMs}
         amount={formatCount}

@@ -123,7 +123,7 @@ export function ScatterPlot({
       </div>
       <figcaption className="row between small quiet">
         <span>{clockTime(scatter.fromMs)}</span>
-        <span>◆ failed · ○ others; draw a rectangle to select, click a point to open it</span>
+        <span>◆ failed, ○ others; draw a box to select</span>
         <span>{clockTime(scatter.toMs)}</span>
       </figcaption>
     </figure>
