@@ -1,6 +1,7 @@
 /** PromQL over any `MetricReader`. */
 export {
   createMetricEngine,
+  createPlanCache,
   type EngineFeatures,
   type EngineOptions,
   type OperatorTrace,
@@ -8,4 +9,5 @@ export {
 } from "./engine/engine.ts";
 export { prometheusJsonChunks, toPrometheusJson } from "./engine/json.ts";
 export { finalReach, RangeCache } from "./engine/range-cache.ts";
+export { Reaches } from "./plan/reach.ts";
 export { defaultLimits, type EngineLimits } from "./engine/limits.ts";

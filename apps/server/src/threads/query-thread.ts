@@ -8,7 +8,7 @@ import {
   type MetricResult,
   systemClock,
 } from "@skopos/model";
-import { createMetricEngine, defaultLimits, RangeCache } from "@skopos/promql";
+import { createMetricEngine, createPlanCache, defaultLimits, RangeCache } from "@skopos/promql";
 import { exprJson, format, parse, selectorsOf } from "@skopos/promql/syntax";
 import {
   createHistoryReader,
@@ -33,11 +33,14 @@ import { type CallContext, serveCalls } from "./rpc.ts";
 
 /** Settled steps of range queries, kept for when they are asked again. */
 const rangeCacheBytesMax = 64 * 2 ** 20;
+const catchUpEveryMs = 500;
 
 invariant(parentPort, "the query thread has a parent");
 giveWayToPaging();
 const data = workerData as QueryThreadData;
 const head = new HeadView(data.head);
+// Names that came up are folded between questions, so that no question waits for thousands of them.
+setInterval(() => head.catchUp(), catchUpEveryMs).unref();
 const client = openClickHouse(data.clickhouse);
 const marks = new HeadMarks(data.head);
 /** Metrics of every time: head and history, without what was deleted. */
@@ -59,11 +62,14 @@ const rangeCache = new RangeCache({
   heldSinceMs: () => marks.heldSinceMs,
 });
 
+const plans = createPlanCache();
+
 const engine = ({ cancelled }: CallContext, reader: MetricReader = metrics, lookbackMs?: number) =>
   createMetricEngine({
     reader,
     clock: systemClock,
     cancelled,
+    plans,
     limits: { ...defaultLimits, timeoutMs: data.timeoutMs },
     ...(lookbackMs !== undefined && { lookbackMs }),
   });

@@ -15,13 +15,10 @@ import {
   SkoposError,
   type VectorSample,
 } from "@skopos/model";
-import { buildPlan } from "../plan/build.ts";
-import { hoistInvariants, sharedTexts } from "../plan/optimise.ts";
+import { PlanCache } from "../plan/plan-cache.ts";
 import type { Grid, Root, WindowNode } from "../plan/plan.ts";
-import type { Expr } from "../syntax/ast.ts";
+import type { ValueType } from "../syntax/ast.ts";
 import type { SyntaxFeatures } from "../syntax/cursor.ts";
-import { parse } from "../syntax/parse.ts";
-import { typeOf } from "../syntax/type-check.ts";
 import { Annotations } from "./annotations.ts";
 import { compareLabels } from "./call.ts";
 import { withoutStale } from "./columns.ts";
@@ -48,6 +45,8 @@ export interface EngineOptions {
   readonly subqueryStepMs?: number;
   /** Polled while a query runs; a worker thread reads a flag in shared memory here. */
   readonly cancelled?: () => boolean;
+  /** For those who make many engines of the same features and subquery step: from `createPlanCache`. */
+  readonly plans?: PlanCache;
 }
 
 /** What one operator did; times include those of its inputs. */
@@ -72,7 +71,15 @@ export interface PromqlEngine extends MetricEngine {
 const defaultLookbackMs = 300_000;
 const defaultSubqueryStepMs = 60_000;
 
-export function createMetricEngine(options: EngineOptions): PromqlEngine {
+/** Plans that engines with these options may share. */
+export function createPlanCache(
+  options: Pick<EngineOptions, "features" | "subqueryStepMs"> = {},
+): PlanCache {
+  return new PlanCache(options.features ?? {}, options.subqueryStepMs ?? defaultSubqueryStepMs);
+}
+
+export function createMetricEngine(given: EngineOptions): PromqlEngine {
+  const options = { ...given, plans: given.plans ?? createPlanCache(given) };
   return {
     instant: async (query) => run(options, query, instantGrid(query)),
     range: async (query) => run(options, query, rangeGrid(query, options)),
@@ -105,7 +112,7 @@ function rangeGrid({ startMs, endMs, stepMs }: RangeQuery, options: EngineOption
 }
 
 async function run(
-  options: EngineOptions,
+  options: EngineOptions & { readonly plans: PlanCache },
   query: InstantQuery | RangeQuery,
   grid: Grid,
   onOperator?: EvaluationContext["onOperator"],
@@ -115,10 +122,8 @@ async function run(
   const timeoutMs = Math.min(query.timeoutMs ?? limits.timeoutMs, limits.timeoutMs);
   const cancelled = () => query.signal?.aborted === true || options.cancelled?.() === true;
   const budget = new Budget(limits, options.clock, timeoutMs, cancelled);
-  const expr = parse(query.query, options.features);
-  checkRangeType(expr, isRange);
-  const context = { grid, subqueryStepMs: options.subqueryStepMs ?? defaultSubqueryStepMs };
-  const root = hoistInvariants(buildPlan(expr, context));
+  const accepts = (type: ValueType) => checkRangeType(type, isRange);
+  const { root, shared } = options.plans.of(query.query, grid, accepts);
   const annotations = new Annotations(query.query);
   const lookbackMs = options.lookbackMs ?? defaultLookbackMs;
   if (root.type === "string") {
@@ -138,15 +143,14 @@ async function run(
     budget,
     lookbackMs,
     delayedNames: options.features?.delayedNameRemoval ?? false,
-    sharedTexts: sharedTexts(root),
+    sharedTexts: shared,
     nowMs: () => options.clock.monotonicMs(),
     ...(onOperator && { onOperator }),
   });
   return result(evaluateRoot(evaluator, root, grid, isRange), annotations);
 }
 
-function checkRangeType(expr: Expr, isRange: boolean): void {
-  const type = typeOf(expr);
+function checkRangeType(type: ValueType, isRange: boolean): void {
   if (!isRange || type === "vector" || type === "scalar") return;
   const shown = type === "matrix" ? "range vector" : type;
   throw new SkoposError(

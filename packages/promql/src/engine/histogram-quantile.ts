@@ -152,10 +152,13 @@ export function openMetricsNumber(value: number): string {
 }
 
 function quantilesAt(input: Frame, q: Float64Array, { span, annotations }: HistogramCall) {
+  const fix = { forced: false };
+  let told: LabelSet | undefined;
   return (buckets: BucketCounts, t: number, { labels }: ClassicHistogram): number => {
-    const fix = { forced: false };
+    fix.forced = false;
     const value = bucketQuantile(q[t] ?? NaN, buckets, fix);
-    if (fix.forced) {
+    if (fix.forced && told !== labels && (told === undefined || !input.nameless)) {
+      told = labels;
       const name = JSON.stringify(input.nameless ? "" : labels.get(metricNameLabel));
       annotations.info(
         span,

@@ -146,7 +146,7 @@ const one = (compute: Kernel["compute"], keepsName = false): Kernel => ({
 });
 const two = (compute: Kernel["compute"]): Kernel => ({ samplesMin: 2, compute });
 
-/** rate, increase and delta live in `rate.ts`. */
+/** rate, increase and delta live in `rate.ts`, and for floats alone irate and idelta too. */
 export const kernels: Readonly<Record<string, Kernel>> = {
   sum_over_time: one(sum),
   avg_over_time: one((view) => mean(view.values, view.from, view.to)),

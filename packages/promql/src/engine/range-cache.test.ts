@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { type Clock, LabelSet, type RangeQuery } from "@skopos/model";
 import { describe, expect, it } from "vitest";
 import { MemoryReader } from "../testing/memory-reader.ts";
+import { Reaches } from "../plan/reach.ts";
 import { createMetricEngine } from "./engine.ts";
 import { toPrometheusJson } from "./json.ts";
 import { finalReach, RangeCache } from "./range-cache.ts";
@@ -176,7 +177,9 @@ describe("range queries that grow", () => {
 
   it("are final when all they look at is settled and held", () => {
     const world = new World();
-    const options = { clock: world.clock, settleMs, heldSinceMs: () => originMs - 1_000_000 };
+    const reaches = new Reaches();
+    const heldSinceMs = () => originMs - 1_000_000;
+    const options = { clock: world.clock, settleMs, heldSinceMs, reaches };
     const endMs = originMs - settleMs;
     const query = { query: "rate(a_total[1m])", startMs: endMs - 10_000, endMs };
     expect(finalReach(query, options)).toEqual({ backMs: 60_000, aheadMs: 0 });

@@ -15,8 +15,7 @@ import {
   type MetricResult,
   type RangeQuery,
 } from "@skopos/model";
-import { type StepReach, stepReach } from "../plan/reach.ts";
-import { parse } from "../syntax/parse.ts";
+import { Reaches, type StepReach } from "../plan/reach.ts";
 import { compareLabels } from "./call.ts";
 
 export interface RangeCacheOptions {
@@ -41,17 +40,18 @@ interface Entry {
 const seriesBytes = 400;
 const pointBytes = 16;
 const defaultLookbackMs = 300_000;
-const remembered = 1000;
 
 /** What can be said about a range query before it is asked; undefined when its answer may still change. */
 export function finalReach(
   query: Pick<RangeQuery, "query" | "startMs" | "endMs">,
-  options: Omit<RangeCacheOptions, "bytesMax" | "generation">,
+  options: Omit<RangeCacheOptions, "bytesMax" | "generation"> & { readonly reaches: Reaches },
   lookbackMs = defaultLookbackMs,
 ): StepReach | undefined {
-  const reach = stepReach(parse(query.query), lookbackMs);
-  if (!reach || query.startMs - reach.backMs < options.heldSinceMs()) return undefined;
   const settled = options.clock.nowMs() - options.settleMs;
+  // Most dashboards ask up to now: settled without a look at the text.
+  if (query.endMs > settled) return undefined;
+  const reach = options.reaches.of(query.query, lookbackMs);
+  if (!reach || query.startMs - reach.backMs < options.heldSinceMs()) return undefined;
   return query.endMs + reach.aheadMs <= settled ? reach : undefined;
 }
 
@@ -59,7 +59,7 @@ export class RangeCache {
   readonly #options: RangeCacheOptions;
   /** Least recently asked for first. */
   readonly #entries = new Map<string, Entry>();
-  readonly #reaches = new Map<string, StepReach | undefined>();
+  readonly #reaches = new Reaches();
   #sizeBytes = 0;
 
   constructor(options: RangeCacheOptions) {
@@ -76,7 +76,7 @@ export class RangeCache {
     query: RangeQuery,
     lookbackMs = defaultLookbackMs,
   ): Promise<MetricResult> {
-    const reach = this.#reachOf(query.query, lookbackMs);
+    const reach = this.#reaches.of(query.query, lookbackMs);
     const { startMs, endMs, stepMs } = query;
     if (!reach || !(stepMs > 0) || startMs - reach.backMs < this.#options.heldSinceMs())
       return engine.range(query);
@@ -91,15 +91,6 @@ export class RangeCache {
     const result = joined(known, tail, startMs, endMs);
     if (result) this.#keep(key, generation, query, Math.min(settledMs, endMs), result, known);
     return result ?? engine.range(query);
-  }
-
-  #reachOf(text: string, lookbackMs: number): StepReach | undefined {
-    const key = `${lookbackMs} ${text}`;
-    if (this.#reaches.has(key)) return this.#reaches.get(key);
-    if (this.#reaches.size >= remembered) this.#reaches.clear();
-    const reach = stepReach(parse(text), lookbackMs);
-    this.#reaches.set(key, reach);
-    return reach;
   }
 
   /** The entry, if it holds the first step that is asked for. */

@@ -7,7 +7,7 @@ import { evaluateExtended } from "./extended-range.ts";
 import { float, Frame } from "./frame.ts";
 import { evaluateMixed, holdsHistograms, putOutcome } from "./histogram-range.ts";
 import { type Kernel, kernels, type WindowView } from "./over-time.ts";
-import { evaluateRate, type RateKind } from "./rate.ts";
+import { evaluateLastDifference, evaluateRate, type RateKind } from "./rate.ts";
 import { dropNames } from "./names.ts";
 import { Windows } from "./window.ts";
 
@@ -16,6 +16,9 @@ const rateKinds: Readonly<Record<string, RateKind>> = {
   increase: { isCounter: true, isRate: false },
   delta: { isCounter: false, isRate: false },
 };
+
+/** Functions of the last two samples; whether they give a counter's rate. */
+const lastDifferences: Readonly<Record<string, boolean>> = { irate: true, idelta: false };
 
 export interface RangeCall {
   readonly name: string;
@@ -44,12 +47,15 @@ export function rangeCall(
   const present = new Uint8Array(cells);
   const rateKind = rateKinds[call.name];
   const kernel = kernels[call.name];
+  const lastDifference = lastDifferences[call.name];
   checkParams(call);
   const extend = call.window.kind === "window-select" ? call.window.extend : undefined;
   if (extend) {
     const extended = { name: call.name, extend, lookbackMs: context.lookbackMs };
     evaluateExtended(extended, columns, windows, values, present);
   } else if (rateKind) evaluateRate(columns, windows, rateKind, values, present, context.poll);
+  else if (lastDifference !== undefined)
+    evaluateLastDifference(columns, windows, lastDifference, values, present, context.poll);
   else if (kernel) runKernel(kernel, columns, windows, call.params, values, present, context.poll);
   else
     throw new SkoposError(

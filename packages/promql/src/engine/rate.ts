@@ -1,6 +1,7 @@
 /**
  * rate, increase and delta: the difference over the window, extrapolated to its edges. What depends on times alone is
  * computed once per time column and step; a series without counter resets then costs a handful of operations per step.
+ * irate and idelta: the difference of the last two samples, nothing extrapolated.
  * Source: Prometheus, "Query functions", and its extrapolation rules (threshold 1.1 × the average sample distance).
  */
 import type { Bounds, Windows } from "./window.ts";
@@ -46,6 +47,51 @@ export function evaluateRate(
     }
     rateRow(columns, s, kind.isCounter, divisor, extrapolation, values, present, s * steps);
   }
+}
+
+/** irate (`isRate`: per second, a counter's reset seen) and idelta. */
+export function evaluateLastDifference(
+  columns: Columns,
+  windows: Windows,
+  isRate: boolean,
+  values: Float64Array,
+  present: Uint8Array,
+  poll: () => void,
+): void {
+  const known = new Map<number, Float64Array>();
+  const steps = windows.grid.count;
+  for (let s = 0; s < columns.labels.length; s++) {
+    if ((s & 1023) === 0) poll();
+    const column = columns.timesOf[s] ?? 0;
+    let seconds = known.get(column);
+    if (!seconds) {
+      seconds = lastDistances(columns.times[column] ?? new Float64Array(0), windows.of(column));
+      known.set(column, seconds);
+    }
+    const { to } = windows.of(column);
+    const base = columns.base[s] ?? 0;
+    for (let t = 0; t < steps; t++) {
+      const distance = seconds[t] ?? NaN;
+      if (distance < 0) continue;
+      const last = base + (to[t] ?? 0) - 1;
+      const value = columns.values[last] ?? NaN;
+      const previous = columns.values[last - 1] ?? NaN;
+      const difference = isRate && value < previous ? value : value - previous;
+      values[s * steps + t] = isRate ? difference / distance : difference;
+      present[s * steps + t] = float;
+    }
+  }
+}
+
+/** Per step the seconds between the last two samples of its window; −1 where there are fewer. */
+function lastDistances(times: Float64Array, { from, to }: Bounds): Float64Array {
+  const seconds = new Float64Array(from.length);
+  for (let t = 0; t < from.length; t++) {
+    const last = (to[t] ?? 0) - 1;
+    seconds[t] =
+      last > (from[t] ?? 0) ? ((times[last] ?? NaN) - (times[last - 1] ?? NaN)) / 1000 : -1;
+  }
+  return seconds;
 }
 
 function extrapolate(times: Float64Array, windows: Windows, column: number): Extrapolation {

@@ -3,12 +3,31 @@
  * an earlier answer can stand in a later one.
  */
 import { childrenOf, type Expr } from "../syntax/ast.ts";
+import { parse } from "../syntax/parse.ts";
 
 export interface StepReach {
   /** The oldest sample a step looks at is less than this older than the step. */
   readonly backMs: number;
   /** The newest is at most this much newer: negative offsets look ahead. */
   readonly aheadMs: number;
+}
+
+const rememberedMax = 1000;
+
+/** What is known of query texts that are asked again and again. */
+export class Reaches {
+  readonly #known = new Map<string, StepReach | undefined>();
+
+  /** As `stepReach`. Throws `PromqlSyntaxError`. */
+  of(text: string, lookbackMs: number): StepReach | undefined {
+    const key = `${lookbackMs} ${text}`;
+    const known = this.#known.get(key);
+    if (known || this.#known.has(key)) return known;
+    if (this.#known.size >= rememberedMax) this.#known.clear();
+    const reach = stepReach(parse(text), lookbackMs);
+    this.#known.set(key, reach);
+    return reach;
+  }
 }
 
 /** They speak of the whole query, or choose series by more than their values at the step. */

@@ -29,7 +29,7 @@ import { ExemplarRing } from "./exemplars.ts";
 import { type FamilyPlan, FamilyReader } from "./family-read.ts";
 import { HistogramReader } from "./histograms.ts";
 import { endOfList } from "./label-index.ts";
-import { matchSeries } from "./match.ts";
+import { MatchCache, matchSeries } from "./match.ts";
 import { groupWord, groupWords, type HeadShare } from "./memory.ts";
 import { mergePieces, type Piece } from "./merge.ts";
 
@@ -75,6 +75,7 @@ export class HeadReader implements MetricReader, ExemplarReader {
   readonly #families: FamilyReader;
   readonly #histograms: HistogramReader;
   readonly #exemplars: ExemplarRing;
+  readonly #matches = new MatchCache();
 
   constructor(share: HeadShare, source: CatalogSource) {
     this.#groups = new Int32Array(share.groups);
@@ -125,7 +126,8 @@ export class HeadReader implements MetricReader, ExemplarReader {
 
   #trySelect(request: MetricSelect, strict: boolean): SeriesBlock | typeof startOver {
     const catalog = this.#source.catalog();
-    return this.#tryRead(catalog, matchSeries(catalog.index, request.matchers), request, strict);
+    const ids = this.#matches.match(catalog.index, request.matchers);
+    return this.#tryRead(catalog, ids, request, strict);
   }
 
   #tryRead(

@@ -32,6 +32,14 @@ export class HeadView implements MetricReader, ExemplarReader {
     });
   }
 
+  /**
+   * Makes what is new known now, so that the next question need not wait for it. Cheap when nothing is new. Throws
+   * `unavailable`.
+   */
+  catchUp(): void {
+    if (this.#folded.behind) this.#folded.catalog();
+  }
+
   select(request: MetricSelect): Promise<SeriesBlock> {
     return this.#reader.select(request);
   }

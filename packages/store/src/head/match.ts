@@ -6,6 +6,60 @@
 import { type CompiledMatcher, compileMatcher, type Matcher, metricNameLabel } from "@skopos/model";
 import { endOfList, type LabelIndex } from "./label-index.ts";
 
+/** Ids that may be kept, all selectors together; about eight bytes each. */
+const keptIdsMax = 1_000_000;
+const keptSelectorsMax = 2000;
+
+/**
+ * What selectors matched in one index, for as long as its series stay the same: dashboards ask the same selectors again.
+ * What was not asked for longest goes first.
+ */
+export class MatchCache {
+  #index: LabelIndex | undefined;
+  #seriesCount = 0;
+  #deadCount = 0;
+  #kept = 0;
+  readonly #ids = new Map<string, readonly number[]>();
+
+  /** As `matchSeries`. */
+  match(index: LabelIndex, matchers: readonly Matcher[]): readonly number[] {
+    if (
+      index !== this.#index ||
+      index.seriesCount !== this.#seriesCount ||
+      index.deadCount !== this.#deadCount
+    )
+      this.#begin(index);
+    const key = JSON.stringify(matchers.map(({ op, name, value }) => [op, name, value]));
+    const known = this.#ids.get(key);
+    if (known) {
+      this.#ids.delete(key);
+      this.#ids.set(key, known);
+      return known;
+    }
+    const ids = matchSeries(index, matchers);
+    if (ids.length <= keptIdsMax) this.#keep(key, ids);
+    return ids;
+  }
+
+  #begin(index: LabelIndex): void {
+    this.#index = index;
+    this.#seriesCount = index.seriesCount;
+    this.#deadCount = index.deadCount;
+    this.#ids.clear();
+    this.#kept = 0;
+  }
+
+  #keep(key: string, ids: readonly number[]): void {
+    this.#ids.set(key, ids);
+    this.#kept += ids.length;
+    for (const [oldest, { length }] of this.#ids) {
+      if (this.#kept <= keptIdsMax && this.#ids.size <= keptSelectorsMax) return;
+      this.#ids.delete(oldest);
+      this.#kept -= length;
+    }
+  }
+}
+
 /** Ids of live series that satisfy every matcher, in no particular order. Throws `bad-regex`. */
 export function matchSeries(index: LabelIndex, matchers: readonly Matcher[]): number[] {
   const compiled = matchers.map(compileMatcher);

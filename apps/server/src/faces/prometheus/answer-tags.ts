@@ -4,7 +4,7 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 import { systemClock } from "@skopos/model";
-import { finalReach } from "@skopos/promql";
+import { finalReach, Reaches } from "@skopos/promql";
 import { HeadMarks, type HeadShare, settledAfterMs } from "@skopos/store";
 import type { rangeQueryOf } from "./queries.ts";
 
@@ -12,6 +12,7 @@ export class AnswerTags {
   readonly #marks: HeadMarks;
   /** A restart forgets what was counted. */
   readonly #start = randomUUID();
+  readonly #reaches = new Reaches();
 
   constructor(head: HeadShare) {
     this.#marks = new HeadMarks(head);
@@ -23,6 +24,7 @@ export class AnswerTags {
     const version = this.#marks.settledVersion;
     const options = {
       clock: systemClock,
+      reaches: this.#reaches,
       settleMs: settledAfterMs,
       heldSinceMs: () => this.#marks.heldSinceMs,
     };
