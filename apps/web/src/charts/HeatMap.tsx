@@ -201,7 +201,8 @@ function timeTicks({ times, stepMs }: Heat, wanted: number) {
   const ticks: { share: number; text: string }[] = [];
   for (let at = Math.ceil(start / tickMs) * tickMs; at < start + lengthMs; at += tickMs) {
     if ((at - start) / lengthMs > 1 - roomForTime) break;
-    const text = tickMs >= 86_400_000 ? dayName(at) : clockTime(at).slice(0, 5);
+    const clock = tickMs < 60_000 ? clockTime(at) : clockTime(at).slice(0, 5);
+    const text = tickMs >= 86_400_000 ? dayName(at) : clock;
     ticks.push({ share: (at - start) / lengthMs, text });
   }
   return ticks;

@@ -296,7 +296,7 @@ export function TimeChart({
           );
         })}
         {lines.length > legendMax && (
-          <li className="quiet">and {lines.length - legendMax} more lines, see the table</li>
+          <li className="quiet more">and {lines.length - legendMax} more lines, see the table</li>
         )}
       </ul>
     </figure>

@@ -123,7 +123,7 @@ export function ScatterPlot({
       </div>
       <figcaption className="row between small quiet">
         <span>{clockTime(scatter.fromMs)}</span>
-        <span>◆ failed, ○ others; draw a box to select</span>
+        <span className="hide-phone">◆ failed, ○ others; draw a box to select</span>
         <span>{clockTime(scatter.toMs)}</span>
       </figcaption>
     </figure>

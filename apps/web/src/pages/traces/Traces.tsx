@@ -175,7 +175,7 @@ export function Traces(): ReactNode {
       <div className="search-form">
         {form ? (
           <SimpleForm
-            key={query}
+            key={`form ${query}`}
             form={form}
             change={(next) => patch({ q: writeTraceForm(next) })}
           />
@@ -188,7 +188,7 @@ export function Traces(): ReactNode {
             Back to the form
           </button>
         )}
-        <Query key={query} query={query} run={run} />
+        <Query key={`query ${query}`} query={query} run={run} />
       </div>
       <Busy fetching={asked.isFetching} queryKey={tracesQuery(time, query).queryKey} />
       <Loaded asked={asked} skeleton={<Skeleton rows={8} height={38} label="Searching traces" />}>
