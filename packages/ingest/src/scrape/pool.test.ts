@@ -136,6 +136,20 @@ describe("a target's pages", () => {
     expect(pool.targets()[0]?.lastErrorCode).toBe("too-large");
   });
 
+  it("are inflated as a stream when they are long, up to the body limit too", async () => {
+    const page = Buffer.from(`a 1\n# ${"x".repeat(5_000_000)}\n`);
+    answer = (_, response) =>
+      response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(page));
+    start("  body_size_limit: 6MB\n");
+    expect(await scrape(1)).toMatchObject({ a: 1 });
+    answer = (_, response) =>
+      response
+        .writeHead(200, { "content-encoding": "gzip" })
+        .end(gzipSync(Buffer.concat([page, page])));
+    expect(await scrape(2)).toMatchObject({ up: 0, a: "stale" });
+    expect(pool.targets()[0]?.lastErrorCode).toBe("too-large");
+  });
+
   it("go to their own times when they carry some", async () => {
     says("a 1 1000\na 2 2000\nb 3\n");
     start();
