@@ -32,13 +32,13 @@ const columns: Column<Target>[] = [
     cell: ({ health }) => ranks[health],
     show: ({ health }) => <State health={health} />,
   },
-  { key: "pool", title: "Job", cell: ({ scrapePool }) => scrapePool },
+  { key: "pool", title: "Job", cell: ({ scrapePool }) => scrapePool, minor: true },
   {
     key: "target",
     title: "Target",
     cell: ({ scrapeUrl }) => scrapeUrl,
     show: ({ scrapeUrl, labels }) => (
-      <span title={JSON.stringify(labels, null, 2)}>
+      <span className="wrap" title={JSON.stringify(labels, null, 2)}>
         {labels["pod"] && <span>{labels["pod"]} </span>}
         <span className="mono small quiet">{scrapeUrl}</span>
       </span>
