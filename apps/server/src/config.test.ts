@@ -48,6 +48,26 @@ describe("the server's configuration", () => {
     expect(() => parseServerConfig({ scrapInterval: "5s" })).toThrow(/scrapInterval/);
   });
 
+  it("reads the engines of other servers, beside files of logs", () => {
+    const engine = { kind: "jaeger", url: "http://jaeger:16686" };
+    const text = JSON.stringify({
+      traces: { engine },
+      logs: {
+        engine: { url: "http://loki:3100", headers: { "X-Scope-OrgID": "a" } },
+        files: { dir: "pods" },
+      },
+    });
+    withFile(text, (file) => {
+      const { traces, logs } = parseServerConfig(readServerConfigFile(file));
+      expect(traces.engine).toEqual({ ...engine, headers: {} });
+      expect(logs.engine).toEqual({ url: "http://loki:3100", headers: { "X-Scope-OrgID": "a" } });
+      expect(logs.files?.dir).toBe(path.join(path.dirname(file), "pods"));
+    });
+    expect(() => parseServerConfig({ traces: { engine: { url: "http://x" } } })).toThrow(
+      /traces\.engine\.kind/,
+    );
+  });
+
   it("reads paths relative to the file", () => {
     withFile("dataDir: data\nrules: [rules.yaml]\n", (file) => {
       const base = path.dirname(file);

@@ -20,6 +20,13 @@ const listen = z
   .regex(/^.+:\d{1,5}$/, "host:port, like 127.0.0.1:7080")
   .refine((text) => portOf(text) <= portMax, `a port is at most ${portMax}`);
 
+/** Another server, by its URL. */
+const remoteServer = {
+  url: z.url(),
+  /** Sent with every query, such as Authorization or X-Scope-OrgID. */
+  headers: z.record(z.string(), z.string()).default({}),
+};
+
 const schema = z.strictObject({
   dataDir: z.string().default(".skopos"),
   listen: listen.default("127.0.0.1:7080"),
@@ -116,13 +123,18 @@ const schema = z.strictObject({
        * diagnosis. Rules are evaluated here, over what is scraped and pushed here, and Prometheus's own paths answer
        * from that too.
        */
-      engine: z
-        .strictObject({
-          url: z.url(),
-          /** Sent with every query, such as Authorization or X-Scope-OrgID. */
-          headers: z.record(z.string(), z.string()).default({}),
-        })
-        .optional(),
+      engine: z.strictObject(remoteServer).optional(),
+    })
+    .prefault({}),
+  traces: z
+    .strictObject({
+      /**
+       * A Tempo or a Jaeger that answers every question about traces instead of the store here: for people, diagnosis,
+       * and the paths of Tempo and Jaeger. What is pushed here stays here, is kept and let go of as ever, and is not
+       * asked. Rules are not concerned: they are of metrics. A Jaeger finds traces within one service and has no
+       * attributes to list and no series; what it lacks is refused as "not-supported".
+       */
+      engine: z.strictObject({ kind: z.enum(["tempo", "jaeger"]), ...remoteServer }).optional(),
     })
     .prefault({}),
   incidents: z
@@ -147,6 +159,12 @@ const schema = z.strictObject({
     .prefault({}),
   logs: z
     .strictObject({
+      /**
+       * A Loki that answers every question about lines instead of the store here: for people, diagnosis, and Loki's own
+       * paths, its tail among them. What is pushed here or read from files stays here, is kept and let go of as ever,
+       * and is not asked. Rules are not concerned: they are of metrics.
+       */
+      engine: z.strictObject(remoteServer).optional(),
       /** Container logs of this node, in the kubelet's layout. */
       files: z
         .strictObject({
@@ -280,7 +298,10 @@ function resolvePaths(input: ServerConfigInput, base: string): ServerConfigInput
     ...(input.logs?.files?.dir === undefined
       ? {}
       : {
-          logs: { files: { ...input.logs.files, dir: path.resolve(base, input.logs.files.dir) } },
+          logs: {
+            ...input.logs,
+            files: { ...input.logs.files, dir: path.resolve(base, input.logs.files.dir) },
+          },
         }),
     ...(input.rules === undefined
       ? {}

@@ -13,16 +13,9 @@ import {
   Topology,
 } from "@skopos/mesh";
 import { checkMasking, parseRemoteWriteConfig, parseScrapeConfig } from "@skopos/ingest";
-import {
-  type LabelMap,
-  messageOf,
-  type MetricEngine,
-  SkoposError,
-  systemClock,
-} from "@skopos/model";
+import { type LabelMap, messageOf, SkoposError, systemClock } from "@skopos/model";
 import {
   type ClickHouseState,
-  createPrometheusEngine,
   EventLog,
   lockDataDirectory,
   superviseClickHouse,
@@ -55,6 +48,7 @@ import { entryOf, resourceDir } from "./threads/entries.ts";
 import type { IntakeSettings } from "./threads/intake-calls.ts";
 import { Intake } from "./threads/intake.ts";
 import { RemoteWrite } from "./threads/remote-write.ts";
+import { remoteEngines } from "./remote-engines.ts";
 import { QueryPool } from "./threads/query-pool.ts";
 import type { HistoryFiles } from "./threads/telemetry-calls.ts";
 import { startTelemetryThread, type TelemetryThread } from "./threads/telemetry.ts";
@@ -146,11 +140,6 @@ function startRemoteWrite(
   return thread;
 }
 
-/** Where metrics are asked for, when that is not here. */
-function remoteMetricsOf({ metrics, query }: ServerConfig): MetricEngine | undefined {
-  return metrics.engine && createPrometheusEngine({ ...metrics.engine, timeoutMs: query.timeout });
-}
-
 /** What tells this server's series from those of others where they meet. */
 function externalLabelsOf(config: ServerConfig): LabelMap {
   const { text, file } = scrapeConfigOf(config);
@@ -220,7 +209,7 @@ async function startParts(
   teardown.add("intake thread", () => intake.stop());
   const { carrier, pool } = await startStores(ground, telemetry);
   const remoteWrite = startRemoteWrite(ground, telemetry);
-  const engines = createEngines(pool, config.query.timeout, remoteMetricsOf(config));
+  const engines = createEngines(pool, config.query.timeout, remoteEngines(config, systemClock));
   const api = createKubeApi(target);
   const cluster = new ClusterWatch({ api, clock: systemClock });
   teardown.add("cluster watch", () => cluster.stop());

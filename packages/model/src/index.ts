@@ -31,6 +31,7 @@ export type {
   TailPosition,
   TailRequest,
 } from "./log.ts";
+export { readTail } from "./log-tail.ts";
 export {
   type CompiledMatcher,
   compileMatcher,

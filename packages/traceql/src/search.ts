@@ -52,6 +52,19 @@ export async function searchTraces(
   return { traces, warnings: readingWarnings(state), spansRead: state.spansRead };
 }
 
+/** Searches whole traces that are at hand, one by one. */
+export function traceMatcher(
+  stages: readonly Stage[],
+): (spans: readonly Span[], request: TraceSearchRequest) => TraceMatch | undefined {
+  const evaluate = compilePipeline(stages);
+  const shown = shownFields(stages);
+  return (spans, request) => {
+    const tree = plantTrace(spans);
+    const spansPerSet = request.spansPerSet ?? spansPerSetUsual;
+    return evaluated(tree, evaluate(tree), request, spansPerSet, shown);
+  };
+}
+
 type ShownField = readonly [name: string, value: Getter];
 
 /** Fields that the query names or selects, but those that every matched span has anyway. */

@@ -2,12 +2,18 @@
 import type { LogEngine, MetricEngine, TraceEngine } from "@skopos/model";
 import type { QueryPool } from "./query-pool.ts";
 
-/** `remoteMetrics` stands where the head's engine would, when the configuration names another server. */
+export interface Engines {
+  readonly metrics: MetricEngine;
+  readonly traces: TraceEngine;
+  readonly logs: LogEngine;
+}
+
+/** `remote` stands where the store's engine would, when the configuration names another server. */
 export function createEngines(
   pool: QueryPool,
   timeoutMs: number,
-  remoteMetrics?: MetricEngine,
-): { metrics: MetricEngine; traces: TraceEngine; logs: LogEngine } {
+  remote: Partial<Engines> = {},
+): Engines {
   const metrics: MetricEngine = {
     instant: ({ query, timeMs, timeoutMs: ms = timeoutMs, signal }) =>
       pool.call("instant", { query, timeMs, timeoutMs: ms }, { signal, timeoutMs: ms }),
@@ -48,5 +54,5 @@ export function createEngines(
     patterns: ({ signal, ...request }) => pool.call("logPatterns", request, { signal }),
     tail: ({ signal, ...request }) => pool.call("logTail", request, { signal }),
   };
-  return { metrics: remoteMetrics ?? metrics, traces, logs };
+  return { metrics, traces, logs, ...remote };
 }

@@ -7,6 +7,7 @@ import {
   type LogReader,
   type LogResult,
   type LogSelectionPlan,
+  readTail,
   SkoposError,
 } from "@skopos/model";
 import type { MetricExpr } from "../syntax/ast.ts";
@@ -16,7 +17,6 @@ import { evaluate, toValue } from "./evaluate.ts";
 import { defaultLimits, type QueryLimits } from "./limits.ts";
 import { readLines } from "./lines.ts";
 import type { Grid } from "./series.ts";
-import { readTail } from "./tail.ts";
 import { readVolume } from "./volume.ts";
 
 const patternsMax = 1000;

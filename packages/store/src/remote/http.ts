@@ -1,19 +1,12 @@
-/** Calls to a Prometheus-compatible HTTP API: one place for the address, the credentials, the limits and the refusals. */
-import { CancelledError, LimitError, messageOf, SkoposError } from "@skopos/model";
-
-export interface RemotePrometheus {
-  /** What `/api/v1/…` is appended to, like `http://prometheus:9090` or `https://mimir/prometheus`. */
-  readonly url: string;
-  /** The `Authorization` header, and any other, such as `X-Scope-OrgID`. */
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly timeoutMs?: number;
-  readonly answerBytesMax?: number;
-  /** For other transports. */
-  readonly fetch?: typeof globalThis.fetch;
-}
-
-const timeoutMsDefault = 120_000;
-const answerBytesMaxDefault = 512 * 2 ** 20;
+/** Calls to a Prometheus-compatible HTTP API: its envelope, and its refusals in our words. */
+import { SkoposError } from "@skopos/model";
+import {
+  type CallOptions,
+  Connection,
+  type Parameters,
+  type RawAnswer,
+  type RemoteServer,
+} from "./connection.ts";
 
 const codes: Readonly<Record<string, string>> = {
   bad_data: "bad-query",
@@ -39,87 +32,25 @@ export interface RemoteAnswer {
   readonly infos: readonly string[];
 }
 
-type Parameters = readonly (readonly [name: string, value: string])[];
-
-function formOf(parameters: Parameters): URLSearchParams {
-  const form = new URLSearchParams();
-  for (const [name, value] of parameters) form.append(name, value);
-  return form;
-}
-
 export class PrometheusHttp {
-  readonly #remote: RemotePrometheus;
-  readonly #base: string;
+  readonly #connection: Connection;
 
-  constructor(remote: RemotePrometheus) {
-    this.#remote = remote;
-    this.#base = remote.url.replace(/\/+$/, "");
+  constructor(remote: RemoteServer) {
+    this.#connection = new Connection(remote);
   }
 
-  /** Throws "bad-query", "execution", "limit", "cancelled", "unavailable"; parameters go in a form, whatever their length. */
-  async post(
-    path: string,
-    parameters: Parameters,
-    options: { signal?: AbortSignal | undefined; timeoutMs?: number | undefined } = {},
-  ): Promise<RemoteAnswer> {
-    const body = formOf(parameters);
-    return this.#call(path, { method: "POST", body }, options);
+  /** Throws "bad-query", "execution", "limit", "cancelled", "unavailable". */
+  async post(path: string, parameters: Parameters, options?: CallOptions): Promise<RemoteAnswer> {
+    return this.#unwrap(path, await this.#connection.post(`/api/v1${path}`, parameters, options));
   }
 
   async get(path: string, parameters: Parameters): Promise<RemoteAnswer> {
-    const query = formOf(parameters);
-    return this.#call(`${path}?${query.toString()}`, { method: "GET" }, {});
+    return this.#unwrap(path, await this.#connection.get(`/api/v1${path}`, parameters));
   }
 
-  async #call(
-    path: string,
-    init: RequestInit,
-    options: { signal?: AbortSignal | undefined; timeoutMs?: number | undefined },
-  ): Promise<RemoteAnswer> {
-    const { headers = {}, timeoutMs = timeoutMsDefault, fetch = globalThis.fetch } = this.#remote;
-    const late = AbortSignal.timeout(Math.min(options.timeoutMs ?? timeoutMs, timeoutMs));
-    const signal = options.signal ? AbortSignal.any([options.signal, late]) : late;
-    let status: number;
-    let text: string;
-    try {
-      const response = await fetch(`${this.#base}/api/v1${path}`, { ...init, headers, signal });
-      status = response.status;
-      text = await this.#read(response);
-    } catch (cause) {
-      if (cause instanceof SkoposError) throw cause;
-      if (options.signal?.aborted) throw new CancelledError();
-      const why = late.aborted ? "no answer in time" : messageOf(cause);
-      throw new SkoposError("unavailable", `${this.#base} does not answer: ${why}`, { cause });
-    }
-    return this.#unwrap(path, status, text);
-  }
-
-  async #read(response: Response): Promise<string> {
-    const bytesMax = this.#remote.answerBytesMax ?? answerBytesMaxDefault;
-    const decoder = new TextDecoder();
-    let size = 0;
-    let text = "";
-    if (!response.body) return text;
-    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-      size += chunk.length;
-      if (size > bytesMax)
-        throw new LimitError(`${this.#base} answers with more than ${bytesMax} bytes`);
-      text += decoder.decode(chunk, { stream: true });
-    }
-    return text + decoder.decode();
-  }
-
-  #unwrap(path: string, status: number, text: string): RemoteAnswer {
-    let envelope: Envelope;
-    try {
-      envelope = JSON.parse(text) as Envelope;
-    } catch (cause) {
-      throw new SkoposError(
-        "unavailable",
-        `${this.#base} answers ${path.split("?")[0] ?? ""} with status ${status} and no JSON: ${text.slice(0, 200)}`,
-        { cause },
-      );
-    }
+  #unwrap(path: string, answer: RawAnswer): RemoteAnswer {
+    const { status } = answer;
+    const envelope = this.#connection.parse(path, answer) as Envelope;
     if (envelope.status === "success" && status < 300)
       return {
         data: envelope.data,

@@ -3,10 +3,11 @@
  * result comes back. What its PromQL means is its own affair. Native histograms are left out, with a warning.
  */
 import type { InstantQuery, MetricEngine, MetricResult, RangeQuery } from "@skopos/model";
-import { PrometheusHttp, type RemoteAnswer, type RemotePrometheus, secondsText } from "./http.ts";
+import type { RemoteServer } from "./connection.ts";
+import { PrometheusHttp, type RemoteAnswer, secondsText } from "./http.ts";
 import { metricValueOf } from "./values.ts";
 
-export function createPrometheusEngine(remote: RemotePrometheus): MetricEngine {
+export function createPrometheusEngine(remote: RemoteServer): MetricEngine {
   const http = new PrometheusHttp(remote);
   return {
     async instant({ query, timeMs, timeoutMs, signal }: InstantQuery) {

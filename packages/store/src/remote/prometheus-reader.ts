@@ -18,10 +18,11 @@ import {
   type SeriesBlock,
   SkoposError,
 } from "@skopos/model";
-import { PrometheusHttp, type RemotePrometheus, secondsText } from "./http.ts";
+import type { RemoteServer } from "./connection.ts";
+import { PrometheusHttp, secondsText } from "./http.ts";
 import { labelsOf, listOf, metricValueOf } from "./values.ts";
 
-export interface PrometheusReaderOptions extends RemotePrometheus {
+export interface PrometheusReaderOptions extends RemoteServer {
   readonly clock: Clock;
 }
 

@@ -7,11 +7,11 @@ import {
   type VectorSample,
 } from "@skopos/model";
 
-function bad(what: string): SkoposError {
+export function bad(what: string): SkoposError {
   return new SkoposError("unavailable", `the remote server's answer is not as expected: ${what}`);
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
@@ -85,4 +85,35 @@ export function metricValueOf(data: unknown): { value: MetricValue; left: number
   const all = list.map(matrixSeriesOf);
   const series = all.filter(({ times }) => times.length > 0);
   return { value: { type: "matrix", series }, left: all.length - series.length };
+}
+
+export type Json = Readonly<Record<string, unknown>>;
+
+export function recordOf(value: unknown, what: string): Json {
+  if (!isRecord(value)) throw bad(`${what} is no object`);
+  return value;
+}
+
+export function textOf(value: unknown, what: string): string {
+  if (typeof value !== "string") throw bad(`${what} is no text`);
+  return value;
+}
+
+/** Texts of a list; what else is in it is not expected. */
+export function textsOf(value: unknown, what: string): string[] {
+  return listOf(value, what).map((each) => textOf(each, what));
+}
+
+/** A number, or one written as a text, as protobuf's JSON has 64-bit integers. */
+export function countOf(value: unknown, what: string): number {
+  const number = typeof value === "string" && value !== "" ? Number(value) : value;
+  if (typeof number !== "number" || Number.isNaN(number)) throw bad(`${what} is no number`);
+  return number;
+}
+
+/** A whole number of any size, as a number or a text. */
+export function bigOf(value: unknown, what: string): bigint {
+  if (typeof value === "string" && /^-?\d+$/.test(value)) return BigInt(value);
+  if (typeof value === "number" && Number.isInteger(value)) return BigInt(value);
+  throw bad(`${what} is no whole number`);
 }

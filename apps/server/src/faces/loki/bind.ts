@@ -4,6 +4,7 @@
  */
 import websocket from "@fastify/websocket";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { format, parse } from "@skopos/logql/syntax";
 import { type LogEngine, SkoposError } from "@skopos/model";
 import { goneSignal } from "../../http/bind.ts";
 import type { Guard } from "../../http/guard.ts";
@@ -208,6 +209,8 @@ function endpointsOf({ logs, nowMs, version }: LokiParts): Readonly<Record<strin
     "/detected_labels": async (call) => ({
       detectedLabels: await logs.detectedLabels(scopeOf(call)),
     }),
+    "/format_query": async ({ parameters }) =>
+      success(format(parse(required(parameters, "query")))),
     "/status/buildinfo": async () => ({
       version: "3.0.0",
       revision: version,

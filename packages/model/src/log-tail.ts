@@ -2,7 +2,7 @@
  * Following a query: the lines after a position, and the next position. What lies shortly before the newest delivered line
  * is read again, since lines of different senders arrive out of order; those delivered already are remembered by their hash.
  */
-import type { LogLine, LogResult, TailBatch, TailPosition, TailRequest } from "@skopos/model";
+import type { LogLine, LogResult, TailBatch, TailPosition, TailRequest } from "./log.ts";
 
 const overlapNs = 5_000_000_000n;
 /** Beyond it the oldest are forgotten: a burst may then be delivered again in part rather than held without bound. */
