@@ -19,7 +19,9 @@ export function streamAnswer<Name extends BytesCall>(
   options: Omit<PoolCallOptions, "onChunk">,
 ): Promise<Uint8Array | Readable> {
   const gone = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, gone.signal]) : gone.signal;
+  const { signal } = gone;
+  if (options.signal?.aborted) gone.abort();
+  options.signal?.addEventListener("abort", () => gone.abort(), { once: true });
   return new Promise((resolve, reject) => {
     let stream: Readable | undefined;
     let wanted = () => {};

@@ -206,15 +206,23 @@ function packError(error: unknown): {
 
 /** A call being answered: its cancellation, and the chunks of its answer that are under way. */
 class RunningCall {
-  readonly controller = new AbortController();
+  /** Made when somebody looks: most calls are over before that. */
+  #controller: AbortController | undefined;
+  #cancelled = false;
   #underWay = 0;
   #wake = () => {};
 
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#cancelled) this.#controller.abort(new CancelledError());
+    return this.#controller.signal;
+  }
+
   /** Resolves when another chunk may be sent, and counts it. */
   async room(): Promise<void> {
-    while (this.#underWay >= chunksUnderWayMax && !this.controller.signal.aborted)
+    while (this.#underWay >= chunksUnderWayMax && !this.#cancelled)
       await new Promise<void>((resolve) => (this.#wake = resolve));
-    if (this.controller.signal.aborted) throw new CancelledError();
+    if (this.#cancelled) throw new CancelledError();
     this.#underWay++;
   }
 
@@ -224,7 +232,8 @@ class RunningCall {
   }
 
   cancel(): void {
-    this.controller.abort(new CancelledError());
+    this.#cancelled = true;
+    this.#controller?.abort(new CancelledError());
     this.#wake();
   }
 }
@@ -243,7 +252,9 @@ export function serveCalls<Table extends CallTable>(
     const slot = Math.abs(call) % slots;
     const context: CallContext = {
       cancelled: () => Atomics.load(flags, slot) === call,
-      signal: own.controller.signal,
+      get signal() {
+        return own.signal;
+      },
       async emit(bytes) {
         await own.room();
         port.postMessage({ chunkOf: call, bytes } satisfies Message, [bytes.buffer]);
