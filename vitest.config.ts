@@ -6,6 +6,7 @@ const program = [
   "test/robust/**/*.test.ts",
   "test/prometheus/**/*.test.ts",
   "test/soak/**/*.test.ts",
+  "test/grafana/**/*.test.ts",
   "apps/lab/src/lab.test.ts",
   "apps/lab/src/lab-*.test.ts",
 ];
