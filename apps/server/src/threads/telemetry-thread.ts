@@ -71,7 +71,7 @@ async function start(): Promise<void> {
     journalReader,
     clock,
     retentionMs: data.headRetentionMs,
-    head: { seriesMax: data.seriesMax },
+    head: { seriesMax: data.seriesMax, groupSeriesMax: data.seriesMax },
     carriage: {
       sliceMs,
       sealAfterMs: data.history.carryAfterMs,
