@@ -145,7 +145,7 @@ export class LogInsight {
     stage: string,
     by: string,
     range: { startMs: number; endMs: number; stepMs: number },
-  ): Promise<{ labels: Readonly<Record<string, string>>; counts: Float64Array }[]> {
+  ): Promise<Counted[]> {
     const { startMs, endMs, stepMs } = range;
     const buckets = Math.ceil((endMs - startMs) / stepMs);
     const result = await this.#parts.logs.query({
@@ -188,7 +188,10 @@ export class LogInsight {
     };
     const queries = [asked.query, ...(callers === undefined ? [] : [callers])];
     const by = `${streamNames}, upstream_cluster`;
-    const [calls, slow, trouble, troubleLines] = await Promise.all([
+    const picks = selector.stages.length > 0;
+    const whole = picks ? count(format({ ...selector, stages: [] }), '| method!=""', by) : [];
+    const [all, calls, slow, trouble, troubleLines] = await Promise.all([
+      whole,
       Promise.all(
         queries.map((query) => count(query, '| method!=""', `${by}, status, response_flags`)),
       ),
@@ -207,16 +210,15 @@ export class LogInsight {
       ),
       this.#troubleLines(asked, warnings),
     ]);
+    const picked = calls.flat().map(callOf);
+    // What callers say is of all their calls already.
+    const others = calls.slice(1).flat().map(callOf);
     const statements = explainLogs({
       ...range,
       buckets: Math.ceil((endMs - range.startMs) / stepMs),
       rangeStartMs: startMs,
-      calls: calls.flat().map(({ labels, counts }): CallCounts => ({
-        ...endsOf(labels),
-        status: Number(labels["status"] ?? "") || 0,
-        flags: labels["response_flags"] ?? "",
-        counts,
-      })),
+      calls: picked,
+      allCalls: picks ? [...all.map(callOf), ...others] : picked,
       slow: slow.flat().map(({ labels, counts, atLeastMs }): SlowCounts => ({
         ...endsOf(labels),
         atLeastMs,
@@ -286,7 +288,7 @@ export class LogInsight {
       return {
         pattern,
         count,
-        points: inRange.map(([at, one]): [number, number] => [at, one]),
+        points: onGrid(inRange, firstBucketMs, endMs, stepMs),
         newSince: isNew ? firstAt : null,
         after: change ? { id: change.id, summary: change.summary } : null,
       };
@@ -328,6 +330,21 @@ export class LogInsight {
   }
 }
 
+/** A minute without such a line is a zero: all lines are counted. */
+function onGrid(
+  samples: readonly (readonly [number, number])[],
+  startMs: number,
+  endMs: number,
+  stepMs: number,
+): [number, number][] {
+  const counts = new Map(samples);
+  const length = Math.floor((endMs - startMs) / stepMs) + 1;
+  return Array.from({ length }, (_, i) => {
+    const at = startMs + i * stepMs;
+    return [at, counts.get(at) ?? 0];
+  });
+}
+
 function seriesOf(
   value: Extract<Awaited<ReturnType<LogEngine["query"]>>, { type: "metric" }>["value"],
 ): readonly MatrixSeries[] {
@@ -354,6 +371,20 @@ function callersQuery(selector: LogSelector): string | undefined {
   const host = named.value.replaceAll(/[^\w-]/g, "\\$&");
   const cluster = JSON.stringify(`outbound\\|[0-9]+\\|[^|]*\\|${host}\\..*`);
   return `${format({ ...selector, matchers, stages: [] })} | upstream_cluster=~${cluster}`;
+}
+
+interface Counted {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly counts: Float64Array;
+}
+
+function callOf({ labels, counts }: Counted): CallCounts {
+  return {
+    ...endsOf(labels),
+    status: Number(labels["status"] ?? "") || 0,
+    flags: labels["response_flags"] ?? "",
+    counts,
+  };
 }
 
 function endsOf(labels: Readonly<Record<string, string>>) {

@@ -52,6 +52,7 @@ function explain(facts: Partial<LogFacts>) {
     rangeStartMs: startMs + 30 * stepMs,
     endMs: startMs + buckets * stepMs,
     calls: [],
+    allCalls: facts.calls ?? [],
     slow: [],
     trouble: [],
     troubleLines: [],
@@ -113,6 +114,14 @@ describe("what log lines say", () => {
       "60 % of the requests to users end with 500; 2 % otherwise.",
       "users writes 180 errors a minute, none otherwise: “no user #”, “broken”.",
       "Just before, DestinationRule users changed: users: image v1 → v2.",
+    ]);
+  });
+
+  it("compares lines that a query picks with those that it leaves out", () => {
+    const refused = call("front", "users", 0, 30, { status: 503, flags: "UO" });
+    expect(explain({ calls: [refused] })).toEqual([]);
+    expect(explain({ calls: [refused], allCalls: [...healthy, refused] })).toMatchObject([
+      { kind: "error", entity: { name: "users" } },
     ]);
   });
 

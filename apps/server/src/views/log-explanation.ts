@@ -61,6 +61,8 @@ export interface LogFacts {
   readonly rangeStartMs: number;
   readonly endMs: number;
   readonly calls: readonly CallCounts[];
+  /** The calls that these are a part of, where the query picks some. */
+  readonly allCalls: readonly CallCounts[];
   readonly slow: readonly SlowCounts[];
   readonly trouble: readonly TroubleCounts[];
   readonly troubleLines: readonly TroubleLine[];
@@ -126,7 +128,7 @@ const sideOf = ({ target, inbound }: { target: EntityRef | null; inbound: boolea
 /** All calls of each target, as one side saw them. */
 function exposures(facts: LogFacts): ReadonlyMap<string, Counts> {
   const sums = new Map<string, Counts>();
-  for (const call of facts.calls) add(sums, sideOf(call), call.counts);
+  for (const call of facts.allCalls) add(sums, sideOf(call), call.counts);
   return sums;
 }
 
@@ -187,7 +189,7 @@ function slowness(facts: LogFacts): Finding[] {
 
 function troubles(facts: LogFacts): Finding[] {
   const total = new Map<string, Counts>();
-  for (const { counts } of facts.calls) add(total, "", counts);
+  for (const { counts } of facts.allCalls) add(total, "", counts);
   for (const { counts } of facts.trouble) add(total, "", counts);
   const exposure = total.get("");
   return facts.trouble.flatMap(({ service, level, counts }): Finding[] => {

@@ -46,8 +46,13 @@ function Words({ line }: { readonly line: LogLine }): ReactNode {
   );
 }
 
+/** What was made new had no traffic to harm before. */
+function changesBefore(joins: Joins, at: number): Joins["changes"] {
+  return joins.changes.filter((change) => change.at <= at && change.kind !== "config-created");
+}
+
 function Changes({ joins, at }: { readonly joins: Joins; readonly at: number }): ReactNode {
-  const before = joins.changes.filter((change) => change.at <= at);
+  const before = changesBefore(joins, at);
   if (before.length === 0)
     return (
       <p className="quiet">Nothing changed on the services of this line in the six hours before.</p>
@@ -173,7 +178,7 @@ export function Explain({ line }: { readonly line: LogLine }): ReactNode {
       service: about?.id ?? "",
     }),
   );
-  const changeAt = asked.data?.changes.find((change) => change.at <= at)?.at;
+  const changeAt = asked.data && changesBefore(asked.data, at)[0]?.at;
   return (
     <div className="log-explain" data-testid="explain-line">
       <div className="stack tight">

@@ -45,7 +45,9 @@ function Row({ found, query }: { readonly found: Pattern; readonly query: string
           title="Only lines like this"
           onClick={() => patch({ q: withPattern(query, pattern), view: null })}
         >
-          <Text pattern={pattern} />
+          <span>
+            <Text pattern={pattern} />
+          </span>
         </button>
         {newSince !== null && (
           <span className="small">
