@@ -1,6 +1,12 @@
 import type { Change, EntityRef } from "@skopos/api";
 import { describe, expect, it } from "vitest";
-import { type CallCounts, explainLogs, type LogFacts, withoutIds } from "./log-explanation.ts";
+import {
+  type CallCounts,
+  changeText,
+  explainLogs,
+  type LogFacts,
+  withoutIds,
+} from "./log-explanation.ts";
 
 const startMs = 1_700_000_000_000;
 const stepMs = 10_000;
@@ -117,6 +123,16 @@ describe("what log lines say", () => {
     ]);
   });
 
+  it("tells a change before any of what began, not of the first alone", () => {
+    const early = Float64Array.from({ length: buckets }, (_, i) => (i < 30 ? 0 : 20));
+    const statements = explain({
+      calls: [...healthy, call("users", "users", 0, 30, { status: 500 })],
+      slow: [{ ...call("users", "users", 0, 0), atLeastMs: 100, counts: early }],
+      changes: [change("users", 2000)],
+    });
+    expect(statements.map(({ kind }) => kind)).toEqual(["error", "slow", "change"]);
+  });
+
   it("compares lines that a query picks with those that it leaves out", () => {
     const refused = call("front", "users", 0, 30, { status: 503, flags: "UO" });
     expect(explain({ calls: [refused] })).toEqual([]);
@@ -154,6 +170,13 @@ describe("what log lines say", () => {
       }),
     ).toEqual([]);
   });
+});
+
+it("names a changed object once", () => {
+  const object = { kind: "config", id: "shop/a", name: "a", objectKind: "Gateway" } as const;
+  expect(changeText({ object, summary: "Gateway a: port 80 → 81" })).toBe(
+    "Gateway a changed: port 80 → 81",
+  );
 });
 
 describe("a message without ids", () => {

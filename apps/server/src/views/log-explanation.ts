@@ -294,31 +294,40 @@ function messagesOf({ service, level, rise }: Finding, facts: LogFacts): string 
 
 /** Changes of the services that were named, made before it began; what was made new had no traffic to harm before. */
 function changesBefore(told: readonly Finding[], facts: LogFacts): Statement[] {
-  const onsets = new Map<string, number>();
-  for (const { service, rise } of told) {
-    const at = facts.startMs + rise.from * facts.stepMs;
-    onsets.set(service.id, Math.min(onsets.get(service.id) ?? Infinity, at));
-  }
+  // When it began is known to a bucket; traffic needs a moment to show a change.
+  const latenessMs = facts.stepMs;
+  const onsets = told.map(({ service, rise }) => ({
+    serviceId: service.id,
+    at: facts.startMs + rise.from * facts.stepMs,
+  }));
   return facts.changes
-    .filter(({ serviceId, at, kind }) => {
-      const onset = onsets.get(serviceId ?? "");
-      if (onset === undefined || kind === "config-created") return false;
-      // When it began is known to a bucket; traffic needs a moment to show a change.
-      return at >= onset - changesBeforeMs && at <= onset + facts.stepMs;
+    .flatMap((change) => {
+      if (change.kind === "config-created") return [];
+      const beforeMs = onsets
+        .filter(({ serviceId }) => serviceId === change.serviceId)
+        .map(({ at }) => at - change.at)
+        .filter((ms) => ms >= -latenessMs && ms <= changesBeforeMs);
+      return beforeMs.length === 0 ? [] : [{ change, beforeMs: Math.min(...beforeMs) }];
     })
     .slice(0, changesMax)
-    .map((change): Statement => {
-      const beforeMs = (onsets.get(change.serviceId ?? "") ?? 0) - change.at;
+    .map(({ change, beforeMs }): Statement => {
       const when = beforeMs < facts.stepMs ? "Just before" : `${agoText(beforeMs)} before`;
       return {
         kind: "change",
-        text: `${when}, ${change.object.objectKind ?? "an object"} ${change.object.name} changed: ${change.summary}.`,
+        text: `${when}, ${changeText(change)}.`,
         at: change.at,
         until: null,
         entity: change.object,
         path: webPaths.changes({ id: change.id }),
       };
     });
+}
+
+/** Summaries of configuration begin with the object's name, those of rollouts do not. */
+export function changeText({ object, summary }: Pick<Change, "object" | "summary">): string {
+  const name = `${object.objectKind ?? "an object"} ${object.name}`;
+  const what = summary.startsWith(`${name}: `) ? summary.slice(name.length + 2) : summary;
+  return `${name} changed: ${what}`;
 }
 
 function followers(

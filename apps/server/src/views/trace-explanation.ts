@@ -12,6 +12,7 @@ import {
   webPaths,
 } from "@skopos/api";
 import { type AttributeValue, flagMeaning, type Span } from "@skopos/model";
+import { changeText } from "./log-explanation.ts";
 import { calledServiceOf, serviceEntity } from "./span-entity.ts";
 
 type Statement = ReplyOf<"traceExplanation">["statements"][number];
@@ -168,7 +169,7 @@ function changesBefore(
       .slice(0, statementsOfKindMax)
       .map((change) => ({
         kind: "change",
-        text: `${agoText(joins.at - change.at)} before it, ${change.object.objectKind ?? "an object"} ${change.object.name} changed: ${change.summary}.`,
+        text: `${agoText(joins.at - change.at)} before it, ${changeText(change)}.`,
         row: null,
         entity: change.object,
         path: webPaths.changes({ id: change.id }),

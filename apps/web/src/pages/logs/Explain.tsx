@@ -65,7 +65,7 @@ function Changes({ joins, at }: { readonly joins: Joins; readonly at: number }):
           <Go to={webPaths.changes({ id: change.id })}>
             {change.object.objectKind} {change.object.name}
           </Go>{" "}
-          {change.summary}
+          {change.summary.replace(`${change.object.objectKind} ${change.object.name}: `, "")}
         </li>
       ))}
     </ul>
