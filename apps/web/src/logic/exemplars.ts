@@ -21,7 +21,7 @@ export interface ExemplarSeries {
 const traceLabels = ["trace_id", "traceID", "traceId", "TraceID"] as const;
 
 /** Diamonds on one chart at most. */
-export const exemplarsMax = 80;
+const exemplarsMax = 80;
 
 /** Those that name a trace, by time. One exemplar of a request counts once, though each of its buckets holds it. */
 export function exemplarsOf(series: readonly ExemplarSeries[]): Exemplar[] {

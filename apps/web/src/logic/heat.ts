@@ -4,7 +4,7 @@
  */
 import { onGrid } from "./series.ts";
 
-export interface HeatBucket {
+interface HeatBucket {
   /** -Infinity and Infinity where the bucket is open. */
   readonly lower: number;
   readonly upper: number;

@@ -23,7 +23,7 @@ import { inOrder, spansMax } from "./span-lists.ts";
 import { listOf, recordOf, textsOf } from "./values.ts";
 
 /** A query as Jaeger can be asked it: everything on one span of one service. */
-export interface JaegerAsking {
+interface JaegerAsking {
   readonly service: string;
   readonly operation?: string;
   readonly tags: Readonly<Record<string, string>>;

@@ -11,7 +11,7 @@ export function bad(what: string): SkoposError {
   return new SkoposError("unavailable", `the remote server's answer is not as expected: ${what}`);
 }
 
-export function isRecord(value: unknown): value is Record<string, unknown> {
+function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
