@@ -5,8 +5,12 @@
  * A row grows as one string with a character for each byte, and is written into the buffer at once: joining strings and
  * one copy is several times as fast as writing bytes one by one.
  */
-const needsCare = /[\0\b\t\n\f\r'\\]|[^\0-\x7f]/;
-const escapable = /[\0\b\t\n\f\r'\\]/g;
+const needsCare = /[\0\b\t\n\f\r'\\]|[^\0-\x7f]|--|\/[/*]|#(?:[\s!]|$)/;
+/**
+ * What must be escaped, and the character that would make a comment of what follows: rows travel behind the statement, and the
+ * embedded engine looks for hints (`{ … error CODE }`) in everything that its lexer takes for a comment.
+ */
+const escapable = /[\0\b\t\n\f\r'\\]|(?<=-)-|(?<=\/)[/*]|#(?=[\s!]|$)/g;
 const beyondAscii = /[^\0-\x7f]/;
 const hexDigits = /^[0-9a-f]*$/;
 
@@ -19,6 +23,10 @@ const escapes: Readonly<Record<string, string>> = {
   "\r": "\\r",
   "'": "\\'",
   "\\": "\\\\",
+  "-": "\\x2d",
+  "/": "\\x2f",
+  "*": "\\x2a",
+  "#": "\\x23",
 };
 /** Keys of maps repeat; so many are kept in the form that they are written in. */
 const keysMax = 4096;
