@@ -5,6 +5,7 @@ const program = [
   "test/demo/**/*.test.ts",
   "test/robust/**/*.test.ts",
   "test/prometheus/**/*.test.ts",
+  "test/remote/**/*.test.ts",
   "test/soak/**/*.test.ts",
   "test/grafana/**/*.test.ts",
   "apps/lab/src/lab.test.ts",
