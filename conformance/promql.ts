@@ -2,16 +2,13 @@
  * PromQL scripts in upstream's format. What an eval needs and the engine does not have yet is listed here with its reason;
  * an eval that fails for any other reason is a failure.
  */
-import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { type EvalOutcome, runScript } from "@skopos/promql/testing";
+import { runScript } from "@skopos/promql/testing";
 import type { SuiteOutcome } from "../scripts/conformance.ts";
+import { type Leave, runScripts } from "../scripts/script-suite.ts";
 
 /** The first that applies. */
-const left: readonly {
-  reason: string;
-  applies: (outcome: EvalOutcome, file: string) => boolean;
-}[] = [
+const left: readonly Leave[] = [
   {
     reason:
       "counter reset hints that upstream makes while it reads histograms for their counts alone",
@@ -30,22 +27,7 @@ const left: readonly {
   },
 ];
 
-export async function run(dir: string): Promise<SuiteOutcome> {
-  const outcome: SuiteOutcome = { passed: 0, failures: [], skipped: {} };
-  const folder = path.join(dir, "promql");
-  for (const file of readdirSync(folder)
-    .filter((name) => name.endsWith(".test"))
-    .sort()) {
-    for (const result of await runScript(readFileSync(path.join(folder, file), "utf8"))) {
-      if (result.failure === undefined) {
-        outcome.passed += 1;
-        continue;
-      }
-      const place = `${file}:${result.line}`;
-      const skip = left.find(({ applies }) => applies(result, file));
-      if (skip) outcome.skipped[place] = skip.reason;
-      else outcome.failures.push(`${place}: ${result.query}: ${result.failure}`);
-    }
-  }
-  return outcome;
+/** `dir` holds `promql/*.test`. */
+export function run(dir: string): Promise<SuiteOutcome> {
+  return runScripts(path.join(dir, "promql"), ".test", runScript, left);
 }

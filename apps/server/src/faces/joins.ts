@@ -34,19 +34,20 @@ const searchBackMs = 3_600_000;
 /** One of these is on every stream that collectors of Kubernetes logs make. */
 const streamLabels = ["namespace", "service_name", "app", "job", "pod"];
 
-/** Throws "bad-request" when nothing is named, "not-found" for an unknown trace. */
+/** Throws "bad-request" when nothing is named. `known` are the named trace's spans, where the caller has read them. */
 export async function joinsOf(
   parts: JoinParts,
   request: JoinRequest,
   nowMs: number,
   signal: AbortSignal,
+  known?: readonly Span[],
 ): Promise<Joins> {
   const warnings: string[] = [];
   if (request.trace === undefined && request.request === undefined && request.service === undefined)
     throw new SkoposError("bad-request", "name a trace, a request id, or a service and a time");
   const hintMs = request.at ?? nowMs;
   const traceId = request.trace ?? (await traceOfRequest(parts, request.request, hintMs, signal));
-  const spans = traceId === null ? [] : await parts.traces.trace(traceId, signal);
+  const spans = known ?? (traceId === null ? [] : await parts.traces.trace(traceId, signal));
   if (request.trace !== undefined && spans.length === 0)
     warnings.push("its spans are not here: too old, or not sampled");
   const requestId = request.request ?? requestIdOf(spans);

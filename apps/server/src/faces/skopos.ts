@@ -2,7 +2,7 @@
 import type { Graph, IncidentSummary, NowPage, Session, Status } from "@skopos/api";
 import type { IncidentDesk } from "@skopos/incident";
 import type { ClusterWatch, Topology } from "@skopos/mesh";
-import { type LogEngine, SkoposError, type TraceEngine } from "@skopos/model";
+import { type Span, type LogEngine, SkoposError, type TraceEngine } from "@skopos/model";
 import type { ApiHandlers } from "../http/bind.ts";
 import { type Principal, sessionCookie, type Sessions } from "../http/sessions.ts";
 import type { QueryPool } from "../threads/query-pool.ts";
@@ -169,8 +169,9 @@ export function createHandlers(parts: SkoposParts): ApiHandlers {
     traceSpan: ({ params, signal }) =>
       insight.span(traceIdOf(params), params["spanId"] ?? "", signal),
     traceExplanation: ({ params, signal }) => {
-      const others = (trace: string) => joinsOf(parts, { trace }, nowMs(), signal);
-      return insight.explanation(traceIdOf(params), others, signal);
+      const trace = traceIdOf(params);
+      const others = (spans: readonly Span[]) => joinsOf(parts, { trace }, nowMs(), signal, spans);
+      return insight.explanation(trace, others, signal);
     },
     tracePeers: ({ params, signal }) => insight.peers(traceIdOf(params), signal),
     traceComparison: ({ query, signal }) =>

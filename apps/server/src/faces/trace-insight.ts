@@ -65,15 +65,15 @@ export class TraceInsight {
     };
   }
 
-  /** `joinsOf` finds what else belongs to the trace. */
+  /** `joinsOf` finds what else belongs to the trace of these spans. */
   async explanation(
     id: string,
-    joinsOf: (id: string) => Promise<Joins>,
+    joinsOf: (spans: readonly Span[]) => Promise<Joins>,
     signal: AbortSignal,
   ): Promise<ReplyOf<"traceExplanation">> {
     const spans = await this.spans(id, signal);
     const outline = toTraceOutline(id, spans, spansMax);
-    const [peers, joins] = await Promise.all([this.#peersOf(outline, signal), joinsOf(id)]);
+    const [peers, joins] = await Promise.all([this.#peersOf(outline, signal), joinsOf(spans)]);
     const facts = { outline, spans: buildForest(spans).spans, peers: peers.operations, joins };
     return { statements: explainTrace(facts), warnings: [...peers.warnings, ...joins.warnings] };
   }

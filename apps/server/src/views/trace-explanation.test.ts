@@ -4,36 +4,7 @@ import { buildForest } from "@skopos/traces";
 import { describe, expect, it } from "vitest";
 import { explainTrace } from "./trace-explanation.ts";
 import { toTraceOutline } from "./trace-outline.ts";
-
-const originMs = 1_700_000_000_000;
-
-function span(
-  spanId: string,
-  parentSpanId: string,
-  startMs: number,
-  durationMs: number,
-  more = {},
-): Span {
-  return {
-    traceId: "t",
-    spanId,
-    parentSpanId,
-    service: "posts.social",
-    name: "GET /posts",
-    kind: "server",
-    startNs: BigInt(originMs + startMs) * 1_000_000n,
-    durationNs: durationMs * 1e6,
-    status: "unset",
-    statusMessage: "",
-    attributes: {},
-    resource: {},
-    scopeName: "",
-    scopeVersion: "",
-    events: [],
-    links: [],
-    ...more,
-  };
-}
+import { originMs, span } from "./testing/span.ts";
 
 function change(name: string, serviceId: string, agoMs: number): Change {
   return {

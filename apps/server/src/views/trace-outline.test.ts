@@ -1,35 +1,7 @@
 import { routes } from "@skopos/api";
-import type { Span } from "@skopos/model";
 import { describe, expect, it } from "vitest";
 import { toTraceOutline } from "./trace-outline.ts";
-
-function span(
-  spanId: string,
-  parentSpanId: string,
-  startMs: number,
-  durationMs: number,
-  more = {},
-): Span {
-  return {
-    traceId: "t",
-    spanId,
-    parentSpanId,
-    service: "posts.social",
-    name: spanId,
-    kind: "server",
-    startNs: 1_700_000_000_000_000_000n + BigInt(startMs) * 1_000_000n,
-    durationNs: durationMs * 1e6,
-    status: "unset",
-    statusMessage: "",
-    attributes: {},
-    resource: {},
-    scopeName: "",
-    scopeVersion: "",
-    events: [],
-    links: [],
-    ...more,
-  };
-}
+import { span } from "./testing/span.ts";
 
 describe("a trace's outline", () => {
   const spans = [

@@ -1,34 +1,6 @@
-import type { Span } from "@skopos/model";
 import { describe, expect, it } from "vitest";
 import { toTraceView } from "./trace-view.ts";
-
-function span(
-  spanId: string,
-  parentSpanId: string,
-  startMs: number,
-  durationMs: number,
-  more: Partial<Span> = {},
-): Span {
-  return {
-    traceId: "t",
-    spanId,
-    parentSpanId,
-    service: "a.ns",
-    name: spanId,
-    kind: "server",
-    startNs: 1_000_000_000_000_000_000n + BigInt(startMs) * 1_000_000n,
-    durationNs: durationMs * 1e6,
-    status: "unset",
-    statusMessage: "",
-    attributes: {},
-    resource: {},
-    scopeName: "",
-    scopeVersion: "",
-    events: [],
-    links: [],
-    ...more,
-  };
-}
+import { span } from "./testing/span.ts";
 
 describe("toTraceView", () => {
   it("orders spans depth-first and children by start", () => {

@@ -2,7 +2,7 @@
  * Pieces of SQL whose values are bound: text that a user wrote never becomes part of the statement. A `Bindings` numbers
  * the values of one query.
  */
-import type { ClickHouseClient } from "@clickhouse/client";
+import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
 import type { Matcher } from "@skopos/model";
 import { readError } from "./client.ts";
 
@@ -58,6 +58,29 @@ export const defaultQueryLimits: QueryLimits = {
   resultBytesMax: 256 * 1024 * 1024,
 };
 
+function ask(
+  client: ClickHouseClient,
+  limits: QueryLimits,
+  query: string,
+  bindings: Bindings,
+  settings: ClickHouseSettings,
+  signal?: AbortSignal,
+) {
+  return client.query({
+    query,
+    query_params: bindings.values,
+    format: "JSONCompactEachRow",
+    clickhouse_settings: {
+      max_execution_time: limits.executionSecondsMax,
+      max_memory_usage: String(limits.memoryBytesMax),
+      output_format_json_quote_64bit_integers: 0,
+      cancel_http_readonly_queries_on_client_close: 1,
+      ...settings,
+    },
+    ...(signal ? { abort_signal: signal } : {}),
+  });
+}
+
 /** Runs a query and gives its rows as they come, with no limit on the result as a whole. Throws as `selectRows` does. */
 export async function* streamRows<Row>(
   client: ClickHouseClient,
@@ -68,18 +91,7 @@ export async function* streamRows<Row>(
 ): AsyncGenerator<Row[]> {
   try {
     signal?.throwIfAborted();
-    const result = await client.query({
-      query,
-      query_params: bindings.values,
-      format: "JSONCompactEachRow",
-      clickhouse_settings: {
-        max_execution_time: limits.executionSecondsMax,
-        max_memory_usage: String(limits.memoryBytesMax),
-        output_format_json_quote_64bit_integers: 0,
-        cancel_http_readonly_queries_on_client_close: 1,
-      },
-      ...(signal ? { abort_signal: signal } : {}),
-    });
+    const result = await ask(client, limits, query, bindings, {}, signal);
     try {
       for await (const rows of result.stream<Row>()) yield rows.map((row) => row.json<Row>());
     } finally {
@@ -100,19 +112,8 @@ export async function selectRows<Row>(
 ): Promise<Row[]> {
   try {
     signal?.throwIfAborted();
-    const result = await client.query({
-      query,
-      query_params: bindings.values,
-      format: "JSONCompactEachRow",
-      clickhouse_settings: {
-        max_execution_time: limits.executionSecondsMax,
-        max_memory_usage: String(limits.memoryBytesMax),
-        max_result_bytes: String(limits.resultBytesMax),
-        output_format_json_quote_64bit_integers: 0,
-        cancel_http_readonly_queries_on_client_close: 1,
-      },
-      ...(signal ? { abort_signal: signal } : {}),
-    });
+    const whole = { max_result_bytes: String(limits.resultBytesMax) };
+    const result = await ask(client, limits, query, bindings, whole, signal);
     return await result.json<Row>();
   } catch (error) {
     throw readError(error, signal);
