@@ -38,6 +38,8 @@ type Endpoint = (call: Call) => Promise<object>;
 
 const linesDefault = 100;
 const seriesDefault = 100;
+/** How far back a tail without a start begins: senders' clocks run behind, and a line stamped as the socket opened is wanted. */
+const tailBackMs = 5_000;
 const fieldLinesDefault = 1000;
 const fieldsDefault = 1000;
 const categorise = "categorize-labels";
@@ -84,7 +86,8 @@ export async function bindLoki(app: FastifyInstance, parts: LokiParts): Promise<
             logs: parts.logs,
             query: required(parameters, "query"),
             startNs:
-              timeNsOf(parameters, "start") ?? BigInt(Math.floor(parts.nowMs())) * 1_000_000n,
+              timeNsOf(parameters, "start") ??
+              BigInt(Math.floor(parts.nowMs()) - tailBackMs) * 1_000_000n,
             limit: lineLimitOf(parameters, linesDefault),
             categorised: wantsCategories(request),
           };

@@ -17,6 +17,7 @@ export interface TailSocket {
 export interface TailOptions {
   readonly logs: LogEngine;
   readonly query: string;
+  /** Lines of this time and later. */
   readonly startNs: bigint;
   readonly limit: number;
   readonly categorised: boolean;
@@ -34,7 +35,7 @@ export async function tail(socket: TailSocket, options: TailOptions): Promise<vo
   const gone = new AbortController();
   socket.on("close", () => gone.abort());
   socket.on("error", () => gone.abort());
-  let position: TailPosition = { newestNs: options.startNs, seen: [] };
+  let position: TailPosition = { newestNs: options.startNs - 1n, seen: [] };
   let left: { timestamp: string; labels: object }[] = [];
   try {
     while (!gone.signal.aborted) {
