@@ -27,7 +27,6 @@ interface QueryCase {
 }
 
 const left: Readonly<Record<string, string>> = {
-  "Scope Attributes": "attributes of an instrumentation scope are not stored",
   "Tag escaped operator + Operation name + max Duration":
     "tags as Elasticsearch patterns: Jaeger runs it on that storage alone",
   "Tag wildcard regex": "tags as Elasticsearch patterns: Jaeger runs it on that storage alone",

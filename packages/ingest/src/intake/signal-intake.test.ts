@@ -63,6 +63,13 @@ describe("spans coming in", () => {
     ]);
   });
 
+  it("are masked in what their instrumentation scope says, too", async () => {
+    const { intake, spans } = start();
+    const scopeAttributes = { "app.api_key": "abc", channel: "beta" };
+    await intake.takeSpans(traces({ ...span("cart"), scopeAttributes }), "partial");
+    expect(spans[0]?.scopeAttributes).toEqual({ "app.api_key": "***", channel: "beta" });
+  });
+
   it("from a clock far ahead are refused with the reason, late ones are kept", async () => {
     const { intake, spans } = start();
     const outcome = await intake.takeSpans(

@@ -133,14 +133,17 @@ export class Masker {
     const statusMessage = this.text(span.statusMessage);
     const attributes = this.attributes(span.attributes);
     const events = this.#events(span.events);
+    const scoped = span.scopeAttributes && this.attributes(span.scopeAttributes);
     if (
       name === span.name &&
       statusMessage === span.statusMessage &&
       attributes === span.attributes &&
-      events === span.events
+      events === span.events &&
+      scoped === span.scopeAttributes
     )
       return span;
-    return { ...span, name, statusMessage, attributes, events };
+    const masked = { ...span, name, statusMessage, attributes, events };
+    return scoped ? { ...masked, scopeAttributes: scoped } : masked;
   }
 
   #events(events: readonly SpanEvent[]): readonly SpanEvent[] {

@@ -46,6 +46,7 @@ export interface Scope {
   readonly resource: Attributes;
   readonly scopeName: string;
   readonly scopeVersion: string;
+  readonly scopeAttributes?: Attributes;
 }
 
 export function emptyDraft(): SpanDraft {
@@ -87,6 +88,7 @@ export class SpanCollector {
         "too-large",
         `more than ${spansMax} spans in one request: send fewer at a time`,
       );
+    const { scopeAttributes } = scope;
     const service = scope.resource["service.name"];
     this.#dropped += draft.droppedEvents + draft.droppedLinks;
     this.#spans.push({
@@ -107,6 +109,7 @@ export class SpanCollector {
       scopeVersion: scope.scopeVersion,
       events: draft.events,
       links: draft.links,
+      ...(scopeAttributes && !isEmpty(scopeAttributes) ? { scopeAttributes } : {}),
     });
   }
 
@@ -115,6 +118,11 @@ export class SpanCollector {
     const counts = { spans: this.#spans, rejected: this.#rejected, cut };
     return this.#error === undefined ? counts : { ...counts, error: this.#error };
   }
+}
+
+function isEmpty(attributes: Attributes): boolean {
+  for (const _ in attributes) return false;
+  return true;
 }
 
 function withDropped(draft: SpanDraft): Attributes {

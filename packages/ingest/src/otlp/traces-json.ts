@@ -33,6 +33,11 @@ export function spansFromJson(body: Uint8Array, collector: SpanCollector): void 
         resource: attributes,
         scopeName: collector.cutter.text(asText(named["name"], `${at}.scope.name`)),
         scopeVersion: collector.cutter.text(asText(named["version"], `${at}.scope.version`)),
+        scopeAttributes: attributesFromJson(
+          named["attributes"],
+          collector.cutter,
+          `${at}.scope.attributes`,
+        ),
       };
       for (const [k, span] of asList(spans, `${at}.spans`).entries())
         collector.add(draftFromJson(span, collector.cutter, `${at}.spans[${k}]`), scope);

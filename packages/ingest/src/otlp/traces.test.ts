@@ -20,7 +20,15 @@ function protobufRequest(span: (message: ProtobufWriter) => unknown): Uint8Array
       resourceSpans
         .message(2, (scopeSpans) =>
           scopeSpans
-            .message(1, (scope) => scope.text(1, "lib").text(2, "1.2"))
+            .message(1, (scope) =>
+              scope
+                .text(1, "lib")
+                .text(2, "1.2")
+                .message(
+                  3,
+                  keyValue("channel", (any) => any.text(1, "beta")),
+                ),
+            )
             .message(2, span)
             .text(3, "a schema url"),
         )
@@ -92,6 +100,7 @@ const expected = {
   resource: { "service.name": "cart" },
   scopeName: "lib",
   scopeVersion: "1.2",
+  scopeAttributes: { channel: "beta" },
   events: [{ timeNs: startNs, name: "retry", attributes: {} }],
   links: [{ traceId, spanId, attributes: {} }],
 };
@@ -117,7 +126,8 @@ const jsonSpan = {
 
 function jsonRequest(...spans: unknown[]): Uint8Array {
   const resource = { attributes: [{ key: "service.name", value: { stringValue: "cart" } }] };
-  const scopeSpans = [{ scope: { name: "lib", version: "1.2" }, spans }];
+  const attributes = [{ key: "channel", value: { stringValue: "beta" } }];
+  const scopeSpans = [{ scope: { name: "lib", version: "1.2", attributes }, spans }];
   return Buffer.from(JSON.stringify({ resourceSpans: [{ resource, scopeSpans }] }));
 }
 

@@ -82,17 +82,19 @@ function readScopeSpans(
 ): void {
   let scopeName = "";
   let scopeVersion = "";
+  const pairs = new AttributePairs();
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) {
       const scope = reader.message("InstrumentationScope");
       for (let part = scope.next(); part !== 0; part = scope.next()) {
         if (part === 1) scopeName = collector.cutter.text(scope.text());
         else if (part === 2) scopeVersion = collector.cutter.text(scope.text());
+        else if (part === 3) readKeyValue(scope.message("KeyValue"), collector.cutter, pairs);
         else scope.skip();
       }
     } else reader.skip();
   }
-  const scope = { resource, scopeName, scopeVersion };
+  const scope = { resource, scopeName, scopeVersion, scopeAttributes: pairs.attributes };
   reader.rewind();
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 2) collector.add(readSpan(reader.message("Span"), collector.cutter), scope);

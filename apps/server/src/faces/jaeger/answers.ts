@@ -23,6 +23,11 @@ function keyValue(key: string, value: AttributeValue): KeyValue {
 const keyValues = (attributes: Attributes) =>
   Object.entries(attributes).map(([key, value]) => keyValue(key, value));
 
+/** Jaeger knows no attributes of scopes, and finds them as the span's: so they stand there, unless the span says otherwise. */
+function scopeTags({ attributes, scopeAttributes = {} }: Span): KeyValue[] {
+  return keyValues(scopeAttributes).filter(({ key }) => !Object.hasOwn(attributes, key));
+}
+
 const microseconds = (ns: bigint) => Number(ns / 1000n);
 
 /** What Jaeger keeps as tags and OTLP has fields for. */
@@ -75,7 +80,7 @@ export function jaegerTrace(traceId: string, spans: readonly Span[]): object {
       references: referencesOf(span),
       startTime: microseconds(span.startNs),
       duration: Math.round(span.durationNs / 1000),
-      tags: [...keyValues(span.attributes), ...ownTags(span)],
+      tags: [...keyValues(span.attributes), ...scopeTags(span), ...ownTags(span)],
       logs: span.events.map(({ timeNs, name, attributes }) => ({
         timestamp: microseconds(timeNs),
         fields: [

@@ -19,6 +19,7 @@ const spans: Span[] = [
     resource: { "service.name": "posts", "k8s.namespace.name": "social" },
     scopeName: "app",
     scopeVersion: "1",
+    scopeAttributes: { channel: "stable", stable: true },
     events: [{ timeNs: 1_700_000_000_123_556_789n, name: "exception", attributes: { at: "x" } }],
     links: [],
   },

@@ -29,7 +29,8 @@ function grouped(spans: readonly Span[]): ResourceSpans[] {
     const resourceKey = JSON.stringify([span.service, Object.entries(span.resource).sort()]);
     const resource = resources.get(resourceKey) ?? { first: span, scopes: new Map() };
     resources.set(resourceKey, resource);
-    const scopeKey = `${span.scopeName}\u0000${span.scopeVersion}`;
+    const { scopeName, scopeVersion, scopeAttributes = {} } = span;
+    const scopeKey = JSON.stringify([scopeName, scopeVersion, Object.entries(scopeAttributes)]);
     const scope = resource.scopes.get(scopeKey) ?? { first: span, spans: [] };
     scope.spans.push(span);
     resource.scopes.set(scopeKey, scope);
@@ -66,10 +67,15 @@ export function resourceSpansJson(spans: readonly Span[]): object[] {
   return grouped(spans).map(({ first, scopes }) => ({
     resource: { attributes: attributesJson(resourceOf(first)) },
     scopeSpans: [...scopes.values()].map((scope) => ({
-      scope: { name: scope.first.scopeName, version: scope.first.scopeVersion },
+      scope: scopeJson(scope.first),
       spans: scope.spans.map(spanJson),
     })),
   }));
+}
+
+function scopeJson({ scopeName: name, scopeVersion: version, scopeAttributes }: Span): object {
+  const scope = { name, version };
+  return scopeAttributes ? { ...scope, attributes: attributesJson(scopeAttributes) } : scope;
 }
 
 function spanJson(span: Span): object {
@@ -183,6 +189,14 @@ function spanMessage(span: Span): Buffer {
   ]);
 }
 
+function scopeMessage({ scopeName, scopeVersion, scopeAttributes = {} }: Span): Buffer {
+  return message(1, [
+    text(1, scopeName),
+    text(2, scopeVersion),
+    ...attributeFields(3, scopeAttributes),
+  ]);
+}
+
 /** `TracesData`, which Tempo calls `Trace`: field 1 repeated. */
 export function traceMessage(spans: readonly Span[]): Buffer {
   return Buffer.concat(
@@ -190,10 +204,7 @@ export function traceMessage(spans: readonly Span[]): Buffer {
       message(1, [
         message(1, attributeFields(1, resourceOf(first))),
         ...[...scopes.values()].map((scope) =>
-          message(2, [
-            message(1, [text(1, scope.first.scopeName), text(2, scope.first.scopeVersion)]),
-            ...scope.spans.map(spanMessage),
-          ]),
+          message(2, [scopeMessage(scope.first), ...scope.spans.map(spanMessage)]),
         ),
       ]),
     ),
