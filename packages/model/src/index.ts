@@ -60,6 +60,8 @@ export {
   type NativeHistogram,
   type RangeQuery,
   type SeriesBlock,
+  type SeriesGroups,
+  type SeriesNames,
   staleNaN,
   type VectorSample,
   writeNaN,

@@ -106,6 +106,8 @@ export interface MetricSelect {
  */
 export interface SeriesBlock {
   readonly labels: readonly LabelSet[];
+  /** The same label sets where the reader knows them by number: to look at without making them. */
+  readonly names?: SeriesNames;
   readonly times: readonly Float64Array[];
   readonly timesOf: Uint32Array;
   readonly values: Float64Array;
@@ -114,6 +116,27 @@ export interface SeriesBlock {
   /** Where set, sample k (an index into `values`) is this histogram and `values[k]` is to be ignored. */
   readonly histograms?: ReadonlyMap<number, NativeHistogram>;
   readonly warnings: readonly string[];
+}
+
+/** The label sets of a block's series, whose texts are put together only for who asks. */
+export interface SeriesNames {
+  readonly length: number;
+  labels(series: number): LabelSet;
+  /** "" when absent. */
+  value(series: number, label: string): string;
+  /**
+   * Series with equal values of `labels`, or (`by` false) with equal values of all but `labels` and the metric name.
+   * Groups are numbered in the order of their first series.
+   */
+  group(by: boolean, labels: readonly string[]): SeriesGroups;
+}
+
+export interface SeriesGroups {
+  /** Group of each series. */
+  readonly of: Uint32Array;
+  readonly count: number;
+  /** The first series of each group. */
+  readonly first: readonly number[];
 }
 
 export interface LabelSelect {

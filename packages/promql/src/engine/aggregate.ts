@@ -2,15 +2,15 @@
  * Aggregations that give one series per group. Accumulators are columns over (group, step); the loops run over series, then
  * steps, so that memory is walked in order.
  */
-import type { LabelSet } from "@skopos/model";
+import { LabelSet, metricNameLabel, type SeriesGroups } from "@skopos/model";
 import type { AggregateNode } from "../plan/plan.ts";
 import { absent, float, Frame } from "./frame.ts";
-import { Grouper, type Groups, groupSeries } from "./grouping.ts";
+import { groupFrame, Grouper } from "./grouping.ts";
 import { quantileOfSorted, sortedCopy } from "./quantile.ts";
 import { MeanAccumulator } from "./sum.ts";
 
 export interface GroupedFrame {
-  readonly groups: Groups;
+  readonly groups: SeriesGroups;
   readonly labels: LabelSet[];
   readonly dropName: Uint8Array | undefined;
 }
@@ -19,26 +19,36 @@ export function groupFor(
   node: Pick<AggregateNode, "without" | "labels">,
   input: Frame,
 ): GroupedFrame {
-  const grouper = new Grouper(!node.without, node.labels);
-  const readsName = !node.without && node.labels.includes("__name__");
-  const groups = groupSeries(input, grouper, readsName);
-  const source = readsName ? input.labels : input.rawLabels;
-  const labels = groups.first.flatMap((s) => {
-    const set = source[s];
-    return set ? [grouper.labelsOf(set)] : [];
-  });
+  const groups = groupFrame(input, !node.without, node.labels);
+  const labels = groupLabels(node, input, groups);
   return { groups, labels, dropName: groupDrops(input, groups) };
 }
 
+function groupLabels(
+  node: Pick<AggregateNode, "without" | "labels">,
+  input: Frame,
+  { first }: SeriesGroups,
+): LabelSet[] {
+  const grouper = new Grouper(!node.without, node.labels);
+  const readsName = !node.without && node.labels.includes(metricNameLabel);
+  if (readsName) return first.flatMap((s) => grouper.labelsOf(input.labels[s] ?? LabelSet.empty));
+  return first.map((s) => grouper.labelsOf(input.raw.at(s)));
+}
+
 /** A group drops its name later when any of its members does. */
-function groupDrops(input: Frame, groups: Groups): Uint8Array | undefined {
+function groupDrops(input: Frame, groups: SeriesGroups): Uint8Array | undefined {
   if (!input.dropName) return undefined;
   const drop = new Uint8Array(groups.count);
   for (let s = 0; s < input.series; s++) if (input.dropsName(s)) drop[groups.of[s] ?? 0] = 1;
   return drop;
 }
 
-type Accumulate = (input: Frame, groups: Groups, values: Float64Array, present: Uint8Array) => void;
+type Accumulate = (
+  input: Frame,
+  groups: SeriesGroups,
+  values: Float64Array,
+  present: Uint8Array,
+) => void;
 
 /** sum, avg, min, max, count, group, stddev, stdvar. */
 export function aggregate(node: AggregateNode, input: Frame): Frame {
@@ -74,7 +84,7 @@ export function aggregateQuantile(node: AggregateNode, input: Frame, q: Float64A
 }
 
 /** The series of each group, in order. */
-export function membersOf(groups: Groups): number[][] {
+export function membersOf(groups: SeriesGroups): number[][] {
   const members: number[][] = Array.from({ length: groups.count }, () => []);
   groups.of.forEach((group, s) => members[group]?.push(s));
   return members;
@@ -177,7 +187,7 @@ const accumulators: Partial<Record<AggregateNode["op"], Accumulate>> = {
 
 function forEachFloat(
   input: Frame,
-  groups: Groups,
+  groups: SeriesGroups,
   visit: (out: number, value: number) => void,
 ): void {
   const { steps } = input;

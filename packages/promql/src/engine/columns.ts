@@ -6,15 +6,15 @@
 import {
   absentNaN,
   highWord,
-  type LabelSet,
   lowWord,
   type NativeHistogram,
   type SeriesBlock,
   staleNaN,
 } from "@skopos/model";
+import { SeriesLabels } from "./series-labels.ts";
 
 export interface Columns {
-  readonly labels: readonly LabelSet[];
+  readonly labels: SeriesLabels;
   readonly times: readonly Float64Array[];
   /** Index into `times`. */
   readonly timesOf: Uint32Array;
@@ -35,11 +35,11 @@ const markerHigh = absentNaN.high;
 export function columnsOf(block: SeriesBlock): Columns {
   return compact(
     {
-      labels: block.labels,
+      labels: SeriesLabels.ofBlock(block),
       times: block.times,
       timesOf: block.timesOf,
       values: block.values,
-      base: block.offsets.subarray(0, block.labels.length),
+      base: block.offsets.subarray(0, block.offsets.length - 1),
       length: lengths(block),
       histograms: block.histograms,
       hasStale: false,
@@ -54,7 +54,7 @@ export function withoutStale(columns: Columns): Columns {
 }
 
 function lengths(block: SeriesBlock): Uint32Array {
-  const length = new Uint32Array(block.labels.length);
+  const length = new Uint32Array(block.offsets.length - 1);
   for (let s = 0; s < length.length; s++)
     length[s] = (block.offsets[s + 1] ?? 0) - (block.offsets[s] ?? 0);
   return length;

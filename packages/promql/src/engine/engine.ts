@@ -235,7 +235,7 @@ function rawSamples(evaluator: Evaluator, node: WindowNode, grid: Grid): MetricV
   const columns = withoutStale(evaluator.windowColumns(node, grid));
   const windows = new Windows(columns, grid, node.reference, node.rangeMs);
   const series: MatrixSeries[] = [];
-  columns.labels.forEach((labels, s) => {
+  columns.labels.sets.forEach((labels, s) => {
     const column = columns.timesOf[s] ?? 0;
     const { from, to } = windows.of(column);
     const [first, end] = [from[0] ?? 0, to[0] ?? 0];

@@ -23,6 +23,7 @@ import { addInfoLabels } from "./info.ts";
 import type { Budget } from "./limits.ts";
 import { checkQuantile, rangeCall } from "./range-call.ts";
 import { combine } from "./scalar-op.ts";
+import { SeriesLabels } from "./series-labels.ts";
 import { selectInstant } from "./select.ts";
 import { setOperation } from "./set-op.ts";
 import { negate, vectorScalar } from "./vector-scalar.ts";
@@ -242,7 +243,7 @@ function repeat(frame: Frame, count: number): Frame {
     if (held) for (let t = 0; t < count; t++) histograms.set(s * count + t, held);
   }
   return new Frame({
-    labels: frame.rawLabels,
+    labels: frame.raw,
     steps: count,
     values,
     present,
@@ -289,7 +290,7 @@ function columnsOfFrame(frame: Frame, grid: Grid): Columns {
     }
   }
   return {
-    labels: frame.labels,
+    labels: frame.nameless ? SeriesLabels.of(frame.labels) : frame.raw,
     times,
     timesOf,
     values,

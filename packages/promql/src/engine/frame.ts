@@ -8,13 +8,14 @@
  * very end.
  */
 import { LabelSet, metricNameLabel, type NativeHistogram } from "@skopos/model";
+import { SeriesLabels } from "./series-labels.ts";
 
 export const absent = 0;
 export const float = 1;
 export const histogram = 2;
 
 export interface FrameParts {
-  readonly labels: readonly LabelSet[];
+  readonly labels: readonly LabelSet[] | SeriesLabels;
   readonly steps: number;
   readonly values: Float64Array;
   readonly present: Uint8Array;
@@ -32,7 +33,7 @@ export class Frame {
   /** Per series; undefined when no name is to be dropped later. */
   readonly dropName: Uint8Array | undefined;
   /** With names still on; only for reading labels other than the name. */
-  readonly rawLabels: readonly LabelSet[];
+  readonly raw: SeriesLabels;
   readonly nameless: boolean;
   #labels: readonly LabelSet[] | undefined;
 
@@ -42,17 +43,20 @@ export class Frame {
     this.present = parts.present;
     this.histograms = parts.histograms?.size ? parts.histograms : undefined;
     this.dropName = parts.dropName;
-    this.rawLabels = parts.labels;
+    this.raw = parts.labels instanceof SeriesLabels ? parts.labels : SeriesLabels.of(parts.labels);
     this.nameless = parts.nameless ?? false;
-    if (!this.nameless) this.#labels = parts.labels;
   }
 
   get series(): number {
-    return this.rawLabels.length;
+    return this.raw.length;
+  }
+
+  get rawLabels(): readonly LabelSet[] {
+    return this.raw.sets;
   }
 
   get labels(): readonly LabelSet[] {
-    this.#labels ??= this.rawLabels.map(withoutName);
+    this.#labels ??= this.nameless ? this.raw.sets.map(withoutName) : this.raw.sets;
     return this.#labels;
   }
 
@@ -63,7 +67,7 @@ export class Frame {
   /** The same series with other cells. */
   with(cells: Partial<Pick<FrameParts, "values" | "present" | "histograms">>): Frame {
     return new Frame({
-      labels: this.rawLabels,
+      labels: this.raw,
       steps: this.steps,
       values: this.values,
       present: this.present,
@@ -89,12 +93,6 @@ export function withoutName(labels: LabelSet): LabelSet {
     );
   }
   return labels;
-}
-
-/** Whether every series has the same metric name, so that dropping it cannot make two alike. */
-export function hasOneName(labels: readonly LabelSet[]): boolean {
-  const first = labels[0]?.get(metricNameLabel);
-  return labels.every((set) => set.get(metricNameLabel) === first);
 }
 
 /** The series of all the frames, in order. */

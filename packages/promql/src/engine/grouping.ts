@@ -1,14 +1,6 @@
 /** Which series belong together: label work, done once per operator and never per step. */
-import { LabelSet, metricNameLabel } from "@skopos/model";
+import { LabelSet, metricNameLabel, type SeriesGroups } from "@skopos/model";
 import type { Frame } from "./frame.ts";
-
-export interface Groups {
-  /** Group of each series. */
-  readonly of: Uint32Array;
-  readonly count: number;
-  /** The first series of each group. */
-  readonly first: readonly number[];
-}
 
 /** A level of the tree of label values; the last level holds groups. */
 type Branch = Map<string, Branch | number>;
@@ -128,7 +120,7 @@ function descend(branch: Branch, key: string): Branch {
 }
 
 /** Groups the series of a frame. */
-export function groupSeries(frame: Frame, grouper: Grouper, readsName: boolean): Groups {
+export function groupSeries(frame: Frame, grouper: Grouper, readsName: boolean): SeriesGroups {
   const labels = readsName ? frame.labels : frame.rawLabels;
   const of = new Uint32Array(labels.length);
   const first: number[] = [];
@@ -138,4 +130,13 @@ export function groupSeries(frame: Frame, grouper: Grouper, readsName: boolean):
     first[group] ??= s;
   }
   return { of, count: grouper.count, first };
+}
+
+/** Groups the series of one frame alone, by number where its labels are known so. As a `Grouper` does. */
+export function groupFrame(frame: Frame, by: boolean, labels: readonly string[]): SeriesGroups {
+  const readsName = by && labels.includes(metricNameLabel);
+  const { names } = frame.raw;
+  if (!names) return groupSeries(frame, new Grouper(by, labels), readsName);
+  const read = frame.nameless ? labels.filter((label) => label !== metricNameLabel) : labels;
+  return names.group(by, read);
 }

@@ -38,7 +38,7 @@ export function withHistogramSums(
       }
       const sum = accumulateHistograms(held, node.op === "avg");
       if (!sum) {
-        const name = JSON.stringify(input.rawLabels[members[0] ?? 0]?.get(metricNameLabel) ?? "");
+        const name = JSON.stringify(input.raw.value(members[0] ?? 0, metricNameLabel));
         annotations.warn(
           span,
           `vector contains a mix of histograms with exponential and custom buckets schemas for metric name ${name}`,

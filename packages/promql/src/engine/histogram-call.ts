@@ -24,8 +24,7 @@ export function mapHistogramCells(
   const present = new Uint8Array(input.present.length);
   for (const [cell, held] of input.histograms ?? []) {
     if (input.present[cell] !== histogram) continue;
-    const labels = input.rawLabels[Math.floor(cell / input.steps)];
-    if (!labels) continue;
+    const labels = input.raw.at(Math.floor(cell / input.steps));
     values[cell] = compute(held, cell % input.steps, labels);
     present[cell] = float;
   }

@@ -2,11 +2,11 @@
  * Quantiles of classic histograms: cumulative bucket counts, told apart by their `le` label. Which series form a histogram
  * and in what order their bounds stand is settled once; per step only counts are read.
  */
-import { LabelSet, metricNameLabel } from "@skopos/model";
+import { type LabelSet, metricNameLabel } from "@skopos/model";
 import type { Span } from "../syntax/ast.ts";
 import type { Annotations } from "./annotations.ts";
 import { float, Frame } from "./frame.ts";
-import { Grouper, groupSeries } from "./grouping.ts";
+import { groupFrame } from "./grouping.ts";
 import { dropNames } from "./names.ts";
 import { formatSampleValue } from "./value-text.ts";
 
@@ -28,17 +28,15 @@ interface BucketCounts {
 }
 
 function classicHistograms(input: Frame, span: Span, annotations: Annotations): ClassicHistogram[] {
-  const grouper = new Grouper(false, [bucketLabel]);
-  const groups = groupSeries(input, grouper, false);
-  const nameOf = (s: number) =>
-    input.nameless ? "" : (input.rawLabels[s]?.get(metricNameLabel) ?? "");
+  const groups = groupFrame(input, false, [bucketLabel]);
+  const nameOf = (s: number) => (input.nameless ? "" : input.raw.value(s, metricNameLabel));
   // The grouper passes over metric names; histograms of different names stay apart.
   const byName = new Map<string, { series: number[]; bounds: number[] }>();
-  const oneName = input.nameless || input.rawLabels.every((_, s) => nameOf(s) === nameOf(0));
+  const oneName = input.nameless || input.raw.haveOneName;
   const bounds = new Float64Array(input.series);
   for (let s = 0; s < input.series; s++) {
     if (!hasFloats(input, s)) continue;
-    const text = input.rawLabels[s]?.get(bucketLabel) ?? "";
+    const text = input.raw.value(s, bucketLabel);
     const bound = parseBound(text);
     if (bound === undefined) {
       annotations.warn(
@@ -57,7 +55,7 @@ function classicHistograms(input: Frame, span: Span, annotations: Annotations): 
     series.sort((a, b) => (bounds[a] ?? 0) - (bounds[b] ?? 0));
     const first = series[0] ?? 0;
     return {
-      labels: (input.rawLabels[first] ?? LabelSet.empty).without((name) => name === bucketLabel),
+      labels: input.raw.at(first).without((name) => name === bucketLabel),
       series,
       bounds: series.map((s) => bounds[s] ?? NaN),
       dropName: input.dropsName(first),

@@ -35,7 +35,7 @@ export function addInfoLabels(base: Frame, info: Frame, matchers: readonly Match
   const rows: Row[] = [];
   for (let s = 0; s < base.series; s++) {
     const labels = base.labels[s] ?? LabelSet.empty;
-    const own = base.rawLabels[s]?.get(metricNameLabel) ?? "";
+    const own = base.raw.value(s, metricNameLabel);
     const isInfo = nameTests.every((matcher) => matcher.test(own));
     const candidates = isInfo ? undefined : byIdentity.get(identityOf(labels));
     const rowOf = new Map<string, Row>();

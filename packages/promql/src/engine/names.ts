@@ -1,16 +1,16 @@
 /** Taking metric names away, and joining the series that then have the same labels. */
 import { type LabelSet, SkoposError } from "@skopos/model";
-import { absent, Frame, hasOneName, histogram, withoutName } from "./frame.ts";
+import { absent, Frame, histogram, withoutName } from "./frame.ts";
 
 /** The frame of a function that does not keep metric names. */
 export function dropNames(frame: Frame, delayed: boolean): Frame {
-  const { rawLabels: labels, steps, values, present, histograms } = frame;
+  const { raw: labels, steps, values, present, histograms } = frame;
   if (delayed) {
     const dropName = new Uint8Array(labels.length).fill(1);
     return new Frame({ labels, steps, values, present, histograms, dropName });
   }
   const dropped = new Frame({ labels, steps, values, present, histograms, nameless: true });
-  return frame.nameless || hasOneName(labels) ? dropped : joinEqualLabels(dropped);
+  return frame.nameless || labels.haveOneName ? dropped : joinEqualLabels(dropped);
 }
 
 /** Removes the names whose removal was delayed to the end of the query. */

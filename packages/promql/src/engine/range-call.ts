@@ -1,5 +1,5 @@
 /** Functions over windows: runs a kernel over every series and step. */
-import { LabelSet, metricNameLabel, type NativeHistogram, SkoposError } from "@skopos/model";
+import { metricNameLabel, type NativeHistogram, SkoposError } from "@skopos/model";
 import type { Grid, WindowNode } from "../plan/plan.ts";
 import type { Annotations } from "./annotations.ts";
 import { type Columns, withoutStale } from "./columns.ts";
@@ -94,7 +94,7 @@ function mixedRow(
     rate: rateKinds[call.name],
     span: call.window.span,
     annotations,
-    labels: columns.labels[series] ?? LabelSet.empty,
+    labels: columns.labels.at(series),
   };
   for (let t = 0; t < grid.count; t++) {
     const [first, end] = [from[t] ?? 0, to[t] ?? 0];
@@ -155,17 +155,21 @@ function noteGauges(
   annotations: Annotations,
 ): void {
   const seen = new Set<string>();
-  columns.labels.forEach((labels, s) => {
-    const name = labels.get(metricNameLabel);
-    if (name === "" || seen.has(name) || counterSuffix.test(name)) return;
+  for (let s = 0; s < columns.labels.length; s++) {
+    const name = columns.labels.value(s, metricNameLabel);
+    if (name === "" || seen.has(name)) continue;
+    if (counterSuffix.test(name)) {
+      seen.add(name);
+      continue;
+    }
     const { from, to } = windows.of(columns.timesOf[s] ?? 0);
-    if (!to.some((end, t) => end > (from[t] ?? 0))) return;
+    if (!to.some((end, t) => end > (from[t] ?? 0))) continue;
     seen.add(name);
     annotations.info(
       window.span,
       `metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ${JSON.stringify(name)}`,
     );
-  });
+  }
 }
 
 export function checkQuantile(

@@ -1,8 +1,8 @@
 /** and, or, unless: whether a group of matching labels has a sample on the other side, step by step. */
-import { metricNameLabel } from "@skopos/model";
+import { metricNameLabel, type SeriesGroups } from "@skopos/model";
 import type { SetNode } from "../plan/plan.ts";
 import { absent, concatenate, type Frame } from "./frame.ts";
-import { Grouper, type Groups, groupSeries } from "./grouping.ts";
+import { Grouper, groupSeries } from "./grouping.ts";
 import { joinEqualLabels } from "./names.ts";
 
 export function setOperation({ op, matching }: SetNode, left: Frame, right: Frame): Frame {
@@ -20,7 +20,7 @@ export function setOperation({ op, matching }: SetNode, left: Frame, right: Fram
 }
 
 /** 1 at group × steps + step where any member has a sample. */
-function occupancy(frame: Frame, groups: Groups, count: number): Uint8Array {
+function occupancy(frame: Frame, groups: SeriesGroups, count: number): Uint8Array {
   const { steps } = frame;
   const occupied = new Uint8Array(count * steps);
   for (let s = 0; s < frame.series; s++) {
@@ -32,7 +32,12 @@ function occupancy(frame: Frame, groups: Groups, count: number): Uint8Array {
 }
 
 /** Keeps the cells whose group is occupied (or is not). */
-function mask(frame: Frame, groups: Groups, occupied: Uint8Array, keepOccupied: boolean): Frame {
+function mask(
+  frame: Frame,
+  groups: SeriesGroups,
+  occupied: Uint8Array,
+  keepOccupied: boolean,
+): Frame {
   const { steps } = frame;
   const wanted = keepOccupied ? 1 : 0;
   const present = frame.present.slice();

@@ -1,9 +1,11 @@
 /** Collects series into the columns of a `SeriesBlock`, growing one values buffer. */
-import { type LabelSet, LimitError, type SeriesBlock } from "@skopos/model";
+import { LimitError, type SeriesBlock } from "@skopos/model";
 import { u32, wordsOf } from "./cells.ts";
 
-export class BlockBuilder {
-  readonly #labels: LabelSet[] = [];
+/** `Series` is what its user calls a series. */
+export class BlockBuilder<Series> {
+  /** In the order of their columns. */
+  readonly series: Series[] = [];
   readonly #times: Float64Array[] = [];
   readonly #timesOf: number[] = [];
   readonly #offsets: number[] = [0];
@@ -39,30 +41,30 @@ export class BlockBuilder {
   }
 
   /** Takes over `rows` doubles at `from`, at or behind `length`, as the next series. Throws `limit`. */
-  add(labels: LabelSet, times: number, from: number, rows: number, samples: number): void {
+  add(series: Series, times: number, from: number, rows: number, samples: number): void {
     this.#samples += samples;
-    if (this.#labels.length >= this.#seriesMax)
+    if (this.series.length >= this.#seriesMax)
       throw new LimitError(`the selector matches more than ${this.#seriesMax} series`);
     if (this.#samples > this.#samplesMax)
       throw new LimitError(`the selector matches more than ${this.#samplesMax} samples`);
     if (from !== this.length) this.words.copyWithin(2 * this.length, 2 * from, 2 * (from + rows));
     this.length += rows;
-    this.#labels.push(labels);
+    this.series.push(series);
     this.#timesOf.push(times);
     this.#offsets.push(this.length);
   }
 
   /** As `add`, from a column of its own. */
-  addPiece(labels: LabelSet, times: number, values: Float64Array, samples: number): void {
+  addPiece(series: Series, times: number, values: Float64Array, samples: number): void {
     this.reserve(values.length);
     const words = wordsOf(values);
     for (let i = 0; i < words.length; i++) this.words[2 * this.length + i] = u32(words, i);
-    this.add(labels, times, this.length, values.length, samples);
+    this.add(series, times, this.length, values.length, samples);
   }
 
-  finish(): SeriesBlock {
+  /** The block but for its labels. */
+  columns(): Omit<SeriesBlock, "labels" | "names" | "histograms"> {
     return {
-      labels: this.#labels,
       times: this.#times,
       timesOf: Uint32Array.from(this.#timesOf),
       values: this.values.subarray(0, this.length),

@@ -28,6 +28,7 @@ import type { Catalog } from "./definitions.ts";
 import { ExemplarRing } from "./exemplars.ts";
 import { type FamilyPlan, FamilyReader } from "./family-read.ts";
 import { HistogramReader } from "./histograms.ts";
+import { namedBlock } from "./label-groups.ts";
 import { endOfList } from "./label-index.ts";
 import { MatchCache, matchSeries } from "./match.ts";
 import { groupWord, groupWords, type HeadShare } from "./memory.ts";
@@ -120,7 +121,7 @@ export class HeadReader implements MetricReader, ExemplarReader {
         continue;
       }
       attempts = 0;
-      if (block.labels.length > 0) yield block;
+      if (block.offsets.length > 1) yield block;
     }
   }
 
@@ -141,13 +142,18 @@ export class HeadReader implements MetricReader, ExemplarReader {
     if (strict && this.#source.behind()) return startOver;
     const pieces = new Map<number, FamilyPiece[]>();
     const { seriesMax, samplesMax } = request;
-    const builder = new BlockBuilder(this.#estimate(groups, request), seriesMax, samplesMax);
+    const builder = new BlockBuilder<number>(
+      this.#estimate(groups, request),
+      seriesMax,
+      samplesMax,
+    );
     for (const group of groups) {
       if (request.cancelled?.()) throw new CancelledError();
       if (!this.#readGroup(catalog, ids, group, request, strict, builder, pieces)) return startOver;
     }
-    this.#addMerged(catalog, ids, pieces, request, builder);
-    return this.#histograms.resolve(builder.finish(), epoch) ?? startOver;
+    this.#addMerged(ids, pieces, request, builder);
+    const block = namedBlock(catalog.index, builder.series, builder.columns());
+    return this.#histograms.resolve(block, epoch) ?? startOver;
   }
 
   /** Which columns of which families hold the series, by group, with the rows each family shows now. */
@@ -222,7 +228,7 @@ export class HeadReader implements MetricReader, ExemplarReader {
     group: GroupRequest,
     request: MetricSelect,
     strict: boolean,
-    builder: BlockBuilder,
+    builder: BlockBuilder<number>,
     pieces: Map<number, FamilyPiece[]>,
   ): boolean {
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
@@ -249,7 +255,7 @@ export class HeadReader implements MetricReader, ExemplarReader {
     group: GroupRequest,
     plans: readonly FamilyPlan[],
     request: MetricSelect,
-    builder: BlockBuilder,
+    builder: BlockBuilder<number>,
   ): DecodedFamily[] {
     let doubles = 0;
     for (const [i, plan] of plans.entries())
@@ -278,10 +284,10 @@ export class HeadReader implements MetricReader, ExemplarReader {
     group: GroupRequest,
     plans: readonly FamilyPlan[],
     decoded: readonly DecodedFamily[],
-    builder: BlockBuilder,
+    builder: BlockBuilder<number>,
     pieces: Map<number, FamilyPiece[]>,
   ): void {
-    const { index, members } = catalog;
+    const { members } = catalog;
     for (const [i, plan] of plans.entries()) {
       const { at, samples, times } = decoded[i] ?? {
         at: 0,
@@ -298,7 +304,7 @@ export class HeadReader implements MetricReader, ExemplarReader {
         const from = at + k * plan.rows;
         const alone = members.next.at(members.first(id)) === endOfList && !plan.unordered;
         if (alone) {
-          builder.add(index.labels(id), shared(), from, plan.rows, count);
+          builder.add(id, shared(), from, plan.rows, count);
           continue;
         }
         const values = new Float64Array(plan.rows);
@@ -312,21 +318,20 @@ export class HeadReader implements MetricReader, ExemplarReader {
   }
 
   #addMerged(
-    catalog: Catalog,
     ids: readonly number[],
     pieces: ReadonlyMap<number, readonly FamilyPiece[]>,
     request: MetricSelect,
-    builder: BlockBuilder,
+    builder: BlockBuilder<number>,
   ): void {
     for (const [position, parts] of pieces) {
-      const labels = catalog.index.labels(ids[position] ?? 0);
+      const id = ids[position] ?? 0;
       const [only] = parts;
       if (parts.length === 1 && only && !only.unordered) {
-        builder.addPiece(labels, only.shared(), only.values, samplesIn(only.values));
+        builder.addPiece(id, only.shared(), only.values, samplesIn(only.values));
         continue;
       }
       const { times, values } = mergePieces(parts, request.startMs, request.endMs);
-      if (times.length > 0) builder.addPiece(labels, builder.addTimes(times), values, times.length);
+      if (times.length > 0) builder.addPiece(id, builder.addTimes(times), values, times.length);
     }
   }
 

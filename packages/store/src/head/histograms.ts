@@ -180,7 +180,7 @@ export class HistogramReader {
     const words = wordsOf(block.values);
     const histograms = new Map<number, NativeHistogram>();
     let pointers = 0;
-    for (let i = 0; i < block.labels.length; i++) {
+    for (let i = 0; i + 1 < block.offsets.length; i++) {
       const end = u32(block.offsets, i + 1);
       for (let k = u32(block.offsets, i); k < end; k++) {
         if (words[2 * k + highWord] !== histogramHigh) continue;

@@ -335,6 +335,14 @@ export class LabelIndex {
     return 0;
   }
 
+  /** The text of a label's value; "" when the series lacks it. */
+  value(series: number, label: string): string {
+    if (label === metricNameLabel) return this.symbol(this.seriesName.at(series));
+    if (label === bucketLabel) return this.symbol(this.seriesBucket.at(series));
+    const symbol = this.#symbolIds.get(label);
+    return symbol === undefined ? "" : this.symbol(this.valueSymbol(series, symbol));
+  }
+
   labels(series: number): LabelSet {
     const known = this.#labelSets.get(series);
     if (known) return known;

@@ -76,8 +76,10 @@ function only(block: SeriesBlock, kept: readonly number[]): SeriesBlock {
     const end = block.offsets[from + 1] ?? 0;
     out.set(words.subarray(2 * start, 2 * end), 2 * (offsets[i] ?? 0));
   }
+  // Their numbers are no longer those of the series.
+  const { names: _, ...unnamed } = block;
   return {
-    ...block,
+    ...unnamed,
     labels: kept.flatMap((i) => block.labels[i] ?? []),
     timesOf: Uint32Array.from(kept, (i) => block.timesOf[i] ?? 0),
     values,

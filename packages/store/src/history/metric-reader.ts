@@ -170,8 +170,8 @@ function joinBlocks(
   limits: { readonly seriesMax: number; readonly samplesMax: number },
 ): SeriesBlock {
   const warnings = [...new Set([...before.warnings, ...after.warnings])];
-  if (before.labels.length === 0) return { ...after, warnings };
-  if (after.labels.length === 0) return { ...before, warnings };
+  if (before.offsets.length <= 1) return { ...after, warnings };
+  if (after.offsets.length <= 1) return { ...before, warnings };
   const series = match(before, after);
   if (series.length > limits.seriesMax)
     throw new LimitError(`the selector matches more than ${limits.seriesMax} series`);

@@ -42,7 +42,7 @@ const noTimes: Times = { times: new Float64Array(), skip: 0, take: 0 };
 
 export class BlockOfRows {
   readonly #request: MetricSelect;
-  readonly #builder: BlockBuilder;
+  readonly #builder: BlockBuilder<LabelSet>;
   readonly #histograms = new Map<number, NativeHistogram>();
   readonly #times = new Map<string, Times>();
   /** Joined time columns, by the times they are joined of. */
@@ -52,7 +52,7 @@ export class BlockOfRows {
 
   constructor(request: MetricSelect) {
     this.#request = request;
-    this.#builder = new BlockBuilder(0, request.seriesMax, request.samplesMax);
+    this.#builder = new BlockBuilder<LabelSet>(0, request.seriesMax, request.samplesMax);
   }
 
   /** Takes the next row: name, base, le, slice, times, data, histograms, version. Throws `limit`. */
@@ -155,7 +155,7 @@ export class BlockOfRows {
   finish(labels: ReadonlyMap<string, readonly string[]> = new Map()): SeriesBlock {
     this.#emit(labels);
     this.#series = undefined;
-    const block = this.#builder.finish();
+    const block = { labels: this.#builder.series, ...this.#builder.columns() };
     const warnings =
       this.#nameless > 0 ? [`${this.#nameless} series of the history have lost their labels`] : [];
     if (this.#histograms.size === 0) return { ...block, warnings };
