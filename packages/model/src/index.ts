@@ -75,6 +75,7 @@ export type {
   MetricSink,
   PatternCount,
   PatternSink,
+  RefKeeper,
   SampleSink,
   SeriesRef,
   SpanSink,

@@ -6,8 +6,17 @@ import type { Span } from "./span.ts";
 
 /** Series that are sampled together (one target's page, one rule group) form a group and share its times. */
 export type GroupRef = number;
-/** A series of one group; stays valid until the group is closed. */
+/** A series of one group; stays valid until the group is closed or its keeper is told that it is forgotten. */
 export type SeriesRef = number;
+
+/** Whoever keeps refs of a group from one append to the next. */
+export interface RefKeeper {
+  /**
+   * These refs name nothing any more, and will name other series: the store has no samples of theirs left. A series that
+   * comes back is asked for anew. Called between appends, never inside a call of the sink.
+   */
+  forget(refs: ReadonlySet<SeriesRef>): void;
+}
 
 export interface AppendOutcome {
   readonly appended: number;
@@ -23,8 +32,11 @@ export interface AppendOutcome {
  * with their NaN payload (staleness markers) intact.
  */
 export interface SampleSink {
-  /** Finds or makes the group of `key` (a target's identity, a sender's, a rule group's). */
-  openGroup(key: string): GroupRef;
+  /**
+   * Finds or makes the group of `key` (a target's identity, a sender's, a rule group's). Series of a group that stays open
+   * are only forgotten where its keeper can be told.
+   */
+  openGroup(key: string, keeper?: RefKeeper): GroupRef;
   /** Finds or makes a series of the group. Undefined when the store's series limit is reached. */
   series(group: GroupRef, labels: LabelSet): SeriesRef | undefined;
   /**

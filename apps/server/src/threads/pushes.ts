@@ -57,6 +57,8 @@ async function acceptOtlp(
   const errors: string[] = [];
   for (const { group, batch } of decodeOtlpMetrics(body, contentType, { contentEncoding })) {
     const outcome = writeBatch(batch, metrics, group, nowMs);
+    // Nobody says when a resource has gone, and nobody keeps refs of it: its series may go with their age.
+    metrics.closeGroup(metrics.openGroup(group));
     metadata.note(batch.metadata);
     const loss = lossOf(batch, outcome);
     if (loss === "") continue;

@@ -5,6 +5,7 @@
 import {
   type GroupRef,
   type LabelSet,
+  type RefKeeper,
   type SampleSink,
   type SeriesRef,
   staleNaN,
@@ -16,14 +17,18 @@ export interface RuleSample {
   readonly value: number;
 }
 
-export class RuleSeries {
+export class RuleSeries implements RefKeeper {
   readonly #sink: SampleSink;
   readonly #group: GroupRef;
   #live = new Map<string, SeriesRef>();
 
   constructor(sink: SampleSink, key: string) {
     this.#sink = sink;
-    this.#group = sink.openGroup(key);
+    this.#group = sink.openGroup(key, this);
+  }
+
+  forget(gone: ReadonlySet<SeriesRef>): void {
+    for (const [key, ref] of this.#live) if (gone.has(ref)) this.#live.delete(key);
   }
 
   /** The rule is gone: its series become stale. */

@@ -1,13 +1,15 @@
 /**
  * Which series a sender's label bytes mean, by their fingerprint, so that a series that was written before is found without
  * decoding its labels. Open addressing in two generations: when the young one is full it becomes the old one, and what is
- * not asked for until the next time is forgotten.
+ * not asked for until the next time is forgotten. Where the store has forgotten a series, its slot stays, without a ref.
  *
  * At most `2 × seriesMax` series, 20 bytes a slot, at most three quarters of the slots in use.
  */
 import type { SeriesRef } from "@skopos/model";
 
 const slotsMin = 1024;
+/** In place of a ref. */
+const forgotten = 1;
 
 export class KnownSeries {
   readonly #seriesMax: number;
@@ -38,6 +40,12 @@ export class KnownSeries {
     this.#young.add(words, at, ref);
   }
 
+  /** These refs are no longer what they were. */
+  forget(gone: ReadonlySet<SeriesRef>): void {
+    this.#young.forget(gone);
+    this.#old.forget(gone);
+  }
+
   clear(): void {
     this.#young = new Generation(slotsMin);
     this.#old = new Generation(slotsMin);
@@ -47,7 +55,7 @@ export class KnownSeries {
 class Generation {
   readonly #slots: number;
   readonly #keys: Int32Array;
-  /** One more than the ref; 0 where the slot is free. */
+  /** Two more than the ref; 0 where the slot is free, 1 where its series was forgotten. */
   readonly #refs: Uint32Array;
   count = 0;
 
@@ -61,27 +69,37 @@ class Generation {
     return 4 * this.count >= 3 * this.#slots;
   }
 
+  /** With room for more, and without what was forgotten. */
   grown(): Generation {
-    const next = new Generation(2 * this.#slots);
+    let live = 0;
+    for (let slot = 0; slot < this.#slots; slot++) if ((this.#refs[slot] ?? 0) > forgotten) live++;
+    const next = new Generation(2 * live < this.count ? this.#slots : 2 * this.#slots);
     for (let slot = 0; slot < this.#slots; slot++) {
       const marked = this.#refs[slot] ?? 0;
-      if (marked !== 0) next.add(this.#keys, 4 * slot, marked - 1);
+      if (marked > forgotten) next.add(this.#keys, 4 * slot, marked - forgotten - 1);
     }
     return next;
+  }
+
+  forget(gone: ReadonlySet<SeriesRef>): void {
+    for (let slot = 0; slot < this.#slots; slot++) {
+      const marked = this.#refs[slot] ?? 0;
+      if (marked > forgotten && gone.has(marked - forgotten - 1)) this.#refs[slot] = forgotten;
+    }
   }
 
   /** As `KnownSeries.find`, of `words[at, at + 4)`. */
   find(words: Int32Array, at: number): number {
     const slot = this.#slotOf(words, at);
-    return (this.#refs[slot] ?? 0) - 1;
+    return Math.max(-1, (this.#refs[slot] ?? 0) - forgotten - 1);
   }
 
   /** There must be room. */
   add(words: Int32Array, at: number, ref: SeriesRef): void {
     const slot = this.#slotOf(words, at);
     for (let i = 0; i < 4; i++) this.#keys[4 * slot + i] = words[at + i] ?? 0;
-    this.#refs[slot] = ref + 1;
-    this.count++;
+    if (this.#refs[slot] === 0) this.count++;
+    this.#refs[slot] = ref + forgotten + 1;
   }
 
   /** Where the fingerprint is, or would be. */

@@ -217,6 +217,11 @@ describe("a receiver that knows its senders' series", () => {
     receive(receiver, sink, bodyOf([parts("y", 2), parts("x", 2), parts("z", 2)]), headers);
     expect(sink.asked).toBe(3);
     expect(sink.samples).toEqual({ 'm{a="x"}': 2, 'm{a="y"}': 2, 'm{a="z"}': 2 });
+    sink.forget();
+    receive(receiver, sink, bodyOf([parts("z", 3), parts("x", 3)]), headers);
+    receive(receiver, sink, bodyOf([parts("z", 4), parts("x", 4)]), headers);
+    expect(sink.asked).toBe(5);
+    expect(sink.samples).toMatchObject({ 'm{a="x"}': 4, 'm{a="z"}': 4 });
   });
 });
 
@@ -232,6 +237,25 @@ describe("known series", () => {
     }
     for (let n = 4000; n < 8000; n++) known.add(words(n), 0, n);
     expect([known.find(words(5)), known.find(words(7999))]).toEqual([-1, 7999]);
+  });
+
+  it("are not found once they are forgotten, and found again once they are added again", () => {
+    const known = new KnownSeries();
+    for (let round = 0; round < 20; round++) {
+      const from = 1000 * round;
+      for (let n = from; n < from + 1000; n++) known.add(words(n), 0, n % 1500);
+      expect(known.find(words(from + 999))).toBe((from + 999) % 1500);
+      known.forget(
+        new Set(Array.from({ length: 1500 }, (_, ref) => ref).filter((ref) => ref % 3 > 0)),
+      );
+      const found = Array.from({ length: 1000 }, (_, k) => known.find(words(from + k)));
+      expect(found.every((ref, k) => ref === (from + k) % 1500 || ref === -1)).toBe(true);
+      expect(found.filter((ref) => ref >= 0).every((ref) => ref % 3 === 0)).toBe(true);
+      known.add(words(from + 1), 0, 7);
+      expect(known.find(words(from + 1))).toBe(
+        ((from + 1) % 1500) % 3 === 0 ? (from + 1) % 1500 : 7,
+      );
+    }
   });
 });
 

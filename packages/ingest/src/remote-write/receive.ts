@@ -2,7 +2,7 @@
  * One receiver of remote write: decodes requests, writes them to the sink, and remembers between them what the labels of its
  * senders mean.
  */
-import type { GroupRef, MetricSink } from "@skopos/model";
+import type { GroupRef, MetricSink, RefKeeper, SeriesRef } from "@skopos/model";
 import { type BatchLimits, batchLimits, type MetricBatch } from "../metric-batch/batch.ts";
 import { type BatchOutcome, writeBatch } from "../metric-batch/write.ts";
 import { SnappyInflater } from "../wire/snappy.ts";
@@ -15,7 +15,7 @@ interface Received {
   readonly outcome: BatchOutcome;
 }
 
-export class RemoteWriteReceiver {
+export class RemoteWriteReceiver implements RefKeeper {
   readonly #sink: MetricSink;
   readonly #group: string;
   readonly #limits: BatchLimits;
@@ -36,7 +36,7 @@ export class RemoteWriteReceiver {
 
   /** Throws as `decodeRemoteWrite` does, and then has written nothing. */
   receive(body: Uint8Array, headers: RemoteWriteHeaders, nowMs: number): Received {
-    const groupRef = this.#sink.openGroup(this.#group);
+    const groupRef = this.#sink.openGroup(this.#group, this);
     if (groupRef !== this.#groupRef) this.#shortcut.forgetAll();
     this.#groupRef = groupRef;
     const state = { inflater: this.#inflater, shortcut: this.#shortcut };
@@ -44,5 +44,9 @@ export class RemoteWriteReceiver {
     const outcome = writeBatch(batch, this.#sink, this.#group, nowMs);
     this.#shortcut.learn(outcome.refs);
     return { version, batch, outcome };
+  }
+
+  forget(gone: ReadonlySet<SeriesRef>): void {
+    this.#shortcut.forget(gone);
   }
 }

@@ -145,7 +145,12 @@ export class SeriesShortcut {
     }
   }
 
-  /** Refs are no longer what they were. */
+  /** These refs are no longer what they were. */
+  forget(gone: ReadonlySet<SeriesRef>): void {
+    this.#known.forget(gone);
+  }
+
+  /** No ref is what it was. */
   forgetAll(): void {
     this.#known.clear();
   }

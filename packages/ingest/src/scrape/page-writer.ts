@@ -7,6 +7,7 @@ import {
   LabelSet,
   metricNameLabel,
   type MetricSink,
+  type RefKeeper,
   type SeriesRef,
   staleNaN,
   writeNaN,
@@ -44,13 +45,14 @@ export interface PageCounts {
 
 const nothing: PageCounts = { scraped: 0, kept: 0, added: 0, refused: 0 };
 
-export class PageWriter {
+export class PageWriter implements RefKeeper {
   readonly #job: ScrapeJob;
   readonly #relabeling: Relabeling;
   readonly #target: Target;
   readonly #sink: MetricSink;
   readonly #group: GroupRef;
-  readonly #reports: readonly (SeriesRef | undefined)[];
+  /** In the order of `reportNames`. */
+  readonly #reports: (SeriesRef | undefined)[] = [];
   #layout = new PageLayout();
   #seriesOf = new Uint32Array(0);
   /** The page to write: `#refs[i]` gets `#values[i]`. */
@@ -58,7 +60,7 @@ export class PageWriter {
   #values = new Float64Array(256);
   #count = 0;
   /** Series of the last good page that get a marker when they vanish. */
-  #live: ReadonlySet<SeriesRef> = new Set();
+  #live: Set<SeriesRef> = new Set();
   #lastTimeMs = -Infinity;
 
   constructor(job: ScrapeJob, relabeling: Relabeling, target: Target, sink: MetricSink) {
@@ -66,10 +68,24 @@ export class PageWriter {
     this.#relabeling = relabeling;
     this.#target = target;
     this.#sink = sink;
-    this.#group = sink.openGroup(target.key);
-    this.#reports = reportNames.map((name) =>
-      sink.series(this.#group, target.labels.with(metricNameLabel, name)),
-    );
+    this.#group = sink.openGroup(target.key, this);
+    this.#resolveReports();
+  }
+
+  forget(gone: ReadonlySet<SeriesRef>): void {
+    for (const [slot, ref] of this.#seriesOf.entries())
+      if (gone.has(ref)) this.#seriesOf[slot] = unresolved;
+    for (const ref of gone) this.#live.delete(ref);
+    // Found anew by the next report.
+    this.#reports.length = 0;
+  }
+
+  #resolveReports(): void {
+    if (this.#reports.length > 0) return;
+    for (const name of reportNames) {
+      const labels = this.#target.labels.with(metricNameLabel, name);
+      this.#reports.push(this.#sink.series(this.#group, labels));
+    }
   }
 
   get layout(): PageLayout {
@@ -110,6 +126,7 @@ export class PageWriter {
   end(timeMs: number): void {
     this.#count = 0;
     this.#markAll();
+    this.#resolveReports();
     for (const ref of this.#reports) if (ref !== undefined) this.#pushStale(ref);
     this.#flush(timeMs);
     this.#sink.closeGroup(this.#group);
@@ -228,6 +245,7 @@ export class PageWriter {
   }
 
   #report(counts: PageCounts, up: number, durationMs: number): void {
+    this.#resolveReports();
     const values = [up, durationMs / 1000, counts.scraped, counts.kept, counts.added];
     for (const [i, ref] of this.#reports.entries()) {
       if (ref === undefined) continue;

@@ -244,6 +244,16 @@ describe("labels", () => {
   });
 });
 
+it("series that the store has forgotten are asked for anew", async () => {
+  says("a 1\nb 2\n");
+  start();
+  expect(await scrape(1)).toEqual({ a: 1, b: 2, ...report(2, 2, 2) });
+  sink.forget();
+  says("a 3\n");
+  // What was forgotten has no sample that a marker would end.
+  expect(await scrape(2)).toEqual({ a: 3, ...report(1, 1, 1) });
+});
+
 describe("limits", () => {
   it.each([
     ["sample_limit: 1", /sample_limit: the page has 2 samples/],

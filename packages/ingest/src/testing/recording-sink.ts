@@ -7,6 +7,7 @@ import {
   type LabelSet,
   type MetricSink,
   type NativeHistogram,
+  type RefKeeper,
   type SeriesRef,
 } from "@skopos/model";
 
@@ -23,7 +24,9 @@ export class RecordingSink implements MetricSink {
   readonly exemplars: { series: string; exemplar: Exemplar }[] = [];
   readonly closed: string[] = [];
   readonly #groups: string[] = [];
-  readonly #series: LabelSet[] = [];
+  readonly #keepers = new Set<RefKeeper>();
+  /** Undefined once forgotten. */
+  readonly #series: (LabelSet | undefined)[] = [];
   readonly #refs = new Map<string, SeriesRef>();
   readonly #seriesMax: number;
   #waiting: { count: number; resolve: () => void }[] = [];
@@ -32,7 +35,8 @@ export class RecordingSink implements MetricSink {
     this.#seriesMax = seriesMax;
   }
 
-  openGroup(key: string): GroupRef {
+  openGroup(key: string, keeper?: RefKeeper): GroupRef {
+    if (keeper) this.#keepers.add(keeper);
     const found = this.#groups.indexOf(key);
     return found >= 0 ? found : this.#groups.push(key) - 1;
   }
@@ -88,6 +92,14 @@ export class RecordingSink implements MetricSink {
       string,
       number | "stale"
     >;
+  }
+
+  /** Forgets every series there is, and tells whoever keeps refs. */
+  forget(): void {
+    const gone = new Set(this.#series.keys());
+    this.#series.fill(undefined);
+    this.#refs.clear();
+    for (const keeper of this.#keepers) keeper.forget(gone);
   }
 
   closeGroup(group: GroupRef): void {

@@ -6,13 +6,21 @@ import type { Head } from "./head.ts";
 import { declaredSeriesMax, MetricFrameEncoder } from "./metrics-frame.ts";
 import type { HeadGroup } from "./places.ts";
 
-/** A group that grew by more frames than this is encoded anew. */
-const framesMax = 64;
+/** A group in more frames than twice what it needs and so many is encoded anew. */
+const framesMin = 64;
+
+interface Frame {
+  readonly bytes: Uint8Array;
+  /** How many refs it declares, and when the last of them was born. */
+  readonly refs: number;
+  readonly lastBorn: number;
+}
 
 interface Declared {
-  frames: Uint8Array[];
-  /** How many of the group's refs they declare. */
-  refs: number;
+  readonly frames: readonly Frame[];
+  /** Of the group, when this was put together. */
+  readonly births: number;
+  readonly deaths: number;
 }
 
 export class Declarations {
@@ -27,14 +35,41 @@ export class Declarations {
   /** Frames that declare every series of a group; at least one. */
   of(group: HeadGroup): readonly Uint8Array[] {
     const known = this.#ofGroup.get(group);
-    const declared = known && known.frames.length < framesMax ? known : { frames: [], refs: 0 };
-    if (declared !== known) this.#ofGroup.set(group, declared);
-    while (declared.frames.length === 0 || declared.refs < group.refs.length) {
-      const end = Math.min(group.refs.length, declared.refs + declaredSeriesMax);
-      declared.frames.push(this.between(group, declared.refs, end));
-      declared.refs = end;
+    if (known?.births !== group.births || known.deaths !== group.deaths) {
+      const { births, deaths } = group;
+      this.#ofGroup.set(group, {
+        frames: this.#renewed(group, known?.frames ?? []),
+        births,
+        deaths,
+      });
     }
-    return declared.frames;
+    return this.#ofGroup.get(group)?.frames.map(({ bytes }) => bytes) ?? [];
+  }
+
+  /** Keeps the frames of which nothing was forgotten. */
+  #renewed(group: HeadGroup, known: readonly Frame[]): readonly Frame[] {
+    const { length } = group.refs;
+    const framesMax = framesMin + 2 * Math.ceil(length / declaredSeriesMax);
+    const frames: Frame[] = [];
+    let from = 0;
+    for (const frame of known.length < framesMax ? known : []) {
+      let end = from;
+      while (end < length && this.#head.bornOf(group.refs.at(end)) <= frame.lastBorn) end++;
+      if (end - from === frame.refs) frames.push(frame);
+      else if (end > from) frames.push(this.#frame(group, from, end));
+      from = end;
+    }
+    while (frames.length === 0 || from < length) {
+      const end = Math.min(length, from + declaredSeriesMax);
+      frames.push(this.#frame(group, from, end));
+      from = end;
+    }
+    return frames;
+  }
+
+  #frame(group: HeadGroup, from: number, end: number): Frame {
+    const lastBorn = end > from ? this.#head.bornOf(group.refs.at(end - 1)) : 0;
+    return { bytes: this.between(group, from, end), refs: end - from, lastBorn };
   }
 
   /** One frame that declares refs `from` to `end` of a group. */

@@ -31,6 +31,8 @@ export class Members {
   readonly next = new GrowingColumn();
   readonly #first = new GrowingColumn();
   readonly familyGroup = new GrowingColumn();
+  /** Entries that are nobody's, linked through `next`. */
+  #free = endOfList;
 
   first(series: number): number {
     const { length } = this.#first;
@@ -41,25 +43,47 @@ export class Members {
 
   add(series: number, family: number, column: number): void {
     const before = this.first(series);
-    const member = this.family.push(family);
-    this.column.push(column);
-    this.next.push(before);
+    const member = this.#free === endOfList ? this.family.length : this.#free;
+    if (member === this.#free) this.#free = this.next.at(member);
+    this.family.set(member, family);
+    this.column.set(member, column);
+    this.next.set(member, before);
     this.#first.set(series, member + 1);
   }
 
   forget(series: number): void {
-    this.#first.set(series, 0);
+    for (let member = this.first(series); member !== endOfList;) {
+      const next = this.next.at(member);
+      this.#release(member);
+      member = next;
+    }
+    if (series < this.#first.length) this.#first.set(series, 0);
   }
 
   isIn(series: number, family: number): boolean {
-    return this.places(series).some((place) => place.family === family);
+    for (let member = this.first(series); member !== endOfList; member = this.next.at(member))
+      if (this.family.at(member) === family) return true;
+    return false;
   }
 
   /** Takes the series out of a family. */
   leave(series: number, family: number): void {
-    const kept = this.places(series).filter((place) => place.family !== family);
-    this.forget(series);
-    for (const { family: other, column } of kept) this.add(series, other, column);
+    let before = endOfList;
+    let member = this.first(series);
+    while (member !== endOfList && this.family.at(member) !== family) {
+      before = member;
+      member = this.next.at(member);
+    }
+    if (member === endOfList) return;
+    const after = this.next.at(member);
+    if (before !== endOfList) this.next.set(before, after);
+    else this.#first.set(series, after === endOfList ? 0 : after + 1);
+    this.#release(member);
+  }
+
+  #release(member: number): void {
+    this.next.set(member, this.#free);
+    this.#free = member;
   }
 
   /** Where a series is, oldest place first. */
@@ -159,6 +183,8 @@ export class DefinitionLog implements DefinitionSink {
     this.#inUse = 1 - this.#inUse;
     this.#length = 0;
     this.#pendingLength = 0;
+    // Where nothing lives, nothing is published.
+    Atomics.store(this.#control, controlWord.logLength, 0);
     rewrite();
     this.publish();
     Atomics.store(this.#control, controlWord.logInUse, this.#inUse);

@@ -8,7 +8,7 @@
  */
 import { LimitError } from "@skopos/model";
 import { ChunkAllocator, OpenAllocator, strideFor } from "./allocators.ts";
-import { f64, fillAbsent, GrowingColumn, i32, isAbsent } from "./cells.ts";
+import { f64, fillAbsent, GrowingColumn, i32, isAbsent, writeAbsent } from "./cells.ts";
 import { ChunkCursor, ChunkEncoder, type OpenWindow, samplesOfChunk } from "./chunk.ts";
 import {
   familyColumnsMax,
@@ -44,6 +44,10 @@ export class Families {
   readonly #cursor: ChunkCursor;
   readonly #encoder = new ChunkEncoder();
   readonly #free: number[] = [];
+  /** By family: columns that are nobody's. */
+  readonly #freeColumns = new Map<number, number[]>();
+  /** By family: 1 once chunks were dropped since `takeShrunk`. */
+  readonly #shrunk = new GrowingColumn();
   /** Families ever made; the free ones among them are in `#free`. */
   #count = 0;
   /** Rows of the open window, an unpublished one included. */
@@ -84,6 +88,7 @@ export class Families {
     const family = this.#free.pop() ?? this.#count++;
     this.#rows.set(family, 0);
     this.#apart.set(family, 0);
+    this.#shrunk.set(family, 0);
     this.#uids.set(family, this.#nextUid++);
     if (family >= this.#newestMs.length) {
       const grown = new Float64Array(this.#newestMs.length * 2);
@@ -109,24 +114,47 @@ export class Families {
     this.#open.free(this.#get(family, familyWord.open), this.#get(family, familyWord.stride));
     this.#set(family, familyWord.width, 0);
     this.#set(family, familyWord.rows, 0);
+    this.#freeColumns.delete(family);
     this.#free.push(family);
   }
 
   /** How many columns can still be added. */
   room(family: number): number {
-    return familyColumnsMax - this.#get(family, familyWord.width);
+    return familyColumnsMax - this.#get(family, familyWord.width) + this.freeColumns(family);
+  }
+
+  /** Columns that are nobody's. */
+  freeColumns(family: number): number {
+    return this.#freeColumns.get(family)?.length ?? 0;
   }
 
   /** Whether the next column moves the open window (and needs the lock). */
   isFull(family: number): boolean {
-    return this.#get(family, familyWord.width) >= this.#get(family, familyWord.stride);
+    const { width, stride } = familyWord;
+    return this.freeColumns(family) === 0 && this.#get(family, width) >= this.#get(family, stride);
   }
 
-  /** Locked where `isFull`. Adds a column and returns its number; undefined at a limit. */
+  /** Locked. Gives back a column that has no samples but perhaps, in the open window, some that are to be dropped. */
+  freeColumn(family: number, column: number): void {
+    const window = this.window(family);
+    for (let row = 0; row < window.rows; row++)
+      writeAbsent(window.u32, window.at + windowRows + row * window.stride + column);
+    const free = this.#freeColumns.get(family);
+    if (free) free.push(column);
+    else this.#freeColumns.set(family, [column]);
+  }
+
+  /** Locked where `isFull`. Adds a column, or finds one that is nobody's, and returns its number; undefined at a limit. */
   addColumn(family: number): number | undefined {
+    return this.#freeColumns.get(family)?.pop() ?? this.appendColumn(family);
+  }
+
+  /** As `addColumn`, behind all others. */
+  appendColumn(family: number): number | undefined {
     const column = this.#get(family, familyWord.width);
     if (column >= familyColumnsMax) return undefined;
-    if (this.isFull(family) && !this.#widen(family, column + 1)) return undefined;
+    const full = column >= this.#get(family, familyWord.stride);
+    if (full && !this.#widen(family, column + 1)) return undefined;
     this.#set(family, familyWord.width, column + 1);
     return column;
   }
@@ -293,11 +321,63 @@ export class Families {
       if (next === 0) this.#set(family, familyWord.last, 0);
       this.chunks.free(pointer, sizeBytes);
       this.#chunkCount--;
+      this.#shrunk.set(family, 1);
       pointer = next;
     }
   }
 
-  /** Columns in use. */
+  /** Whether chunks were dropped since it was last asked: some columns may have no samples any more. */
+  takeShrunk(family: number): boolean {
+    const shrunk = this.#shrunk.at(family) === 1;
+    this.#shrunk.set(family, 0);
+    return shrunk;
+  }
+
+  /** `takeShrunk` will be true again. */
+  markShrunk(family: number): void {
+    this.#shrunk.set(family, 1);
+  }
+
+  /** Marks with 1 in `held` which columns have samples, in chunks or in open rows that are not older than `ms`. */
+  markHeld(family: number, ms: number, held: Uint8Array): void {
+    const window = this.window(family);
+    held.fill(0, 0, window.width);
+    let missing = window.width - this.freeColumns(family);
+    for (let row = window.rows - 1; row >= 0 && missing > 0; row--) {
+      if (f64(window.f64, window.at + row) < ms) continue;
+      const from = window.at + windowRows + row * window.stride;
+      for (let column = 0; column < window.width; column++) {
+        if (held[column] === 1 || isAbsent(window.u32, from + column)) continue;
+        held[column] = 1;
+        missing--;
+      }
+    }
+    const cursor = this.#cursor;
+    let pointer = this.firstChunk(family);
+    for (; missing > 0 && cursor.moveTo(pointer); pointer = cursor.next)
+      for (let column = 0; column < cursor.columns; column++) {
+        if (held[column] === 1 || cursor.columnAt(column) === cursor.columnAt(column + 1)) continue;
+        held[column] = 1;
+        missing--;
+      }
+  }
+
+  /** Whether one column has samples; as `markHeld`. */
+  isHeld(family: number, column: number, ms: number): boolean {
+    const window = this.window(family);
+    for (let row = 0; row < window.rows; row++) {
+      if (f64(window.f64, window.at + row) < ms) continue;
+      if (!isAbsent(window.u32, window.at + windowRows + row * window.stride + column)) return true;
+    }
+    const cursor = this.#cursor;
+    let pointer = this.firstChunk(family);
+    for (; cursor.moveTo(pointer); pointer = cursor.next)
+      if (column < cursor.columns && cursor.columnAt(column) !== cursor.columnAt(column + 1))
+        return true;
+    return false;
+  }
+
+  /** Columns there are, nobody's included. */
   width(family: number): number {
     return this.#get(family, familyWord.width);
   }

@@ -79,14 +79,15 @@ export class HeadImages {
     const family = this.#places.createFamily(group, image.unordered, image.columns);
     if (family === undefined) throw new LimitError("the head has no room for what it held before");
     families.restoreUid(family, image.uid);
+    const nobodys: number[] = [];
     for (const ref of image.refs) {
-      const labels = labelsOf(ref);
-      if (labels) this.#places.restoreColumn(group, family, labels);
-      else this.#places.addColumn(group, family);
+      const column = this.#places.restoreColumn(group, family, labelsOf(ref));
+      if (ref === 0) nobodys.push(column);
     }
     this.#lock.around(group.id, () => {
       for (const chunk of image.chunks) families.link(family, this.#retention.place(chunk));
       families.restoreWindow(family, image);
+      for (const column of nobodys) families.freeColumn(family, column);
     });
     this.#places.publish();
     families.startAfter(family, Math.max(image.newestMs, families.newestMs(family)));

@@ -11,10 +11,10 @@
  * Cost: an open window takes 256 bytes a series, a closed window of 32 samples about 6 bytes and 0 to 2 per sample for
  * counters and decimals (9 at worst), names 30 to 40 bytes in families of 67 (see `label-index.ts`), once per thread.
  *
- * Limits: `HeadOptions`. Series of closed groups whose samples have all been dropped are forgotten and their memory is
- * reused; when half of the names are dead the index is rebuilt. Series that rest inside a group that stays open keep
- * their column, because their refs stay valid; they are bounded by the limit per group. The same label set in two groups
- * is one series to readers; samples of both at one time are not counted as duplicates, the older column wins.
+ * Limits: `HeadOptions`. A series whose samples have all been dropped is forgotten: its ref and its column become
+ * another's, and whoever keeps refs of the group is told (`RefKeeper`; without one only those of closed groups are); a
+ * closed group goes as a whole. When half of the names are dead the index is rebuilt. The same label set in two groups is one series to readers; samples of
+ * both at one time are not counted as duplicates, the older column wins.
  */
 import {
   type AppendOutcome,
@@ -26,6 +26,7 @@ import {
   lowWord,
   type MetricReader,
   type NativeHistogram,
+  type RefKeeper,
   type SeriesRef,
 } from "@skopos/model";
 import { absentLow, markerHigh, u32, wordsOf } from "./cells.ts";
@@ -140,8 +141,8 @@ export class Head {
   }
 
   /** Throws `limit` when there are too many groups. */
-  openGroup(key: string): GroupRef {
-    return this.#places.openGroup(key);
+  openGroup(key: string, keeper?: RefKeeper): GroupRef {
+    return this.#places.openGroup(key, keeper);
   }
 
   /** The open group of a ref. */
@@ -159,7 +160,9 @@ export class Head {
   }
 
   closeGroup(id: GroupRef): void {
-    this.group(id).closed = true;
+    const group = this.group(id);
+    group.closed = true;
+    group.keeper = undefined;
   }
 
   series(group: GroupRef, labels: LabelSet): SeriesRef | undefined {
@@ -168,6 +171,11 @@ export class Head {
 
   groupOf(ref: SeriesRef): GroupRef {
     return this.#places.refs.groupOf(ref);
+  }
+
+  /** See `SeriesRefs.bornOf`. */
+  bornOf(ref: SeriesRef): number {
+    return this.#places.refs.bornOf.at(ref);
   }
 
   /** The labels of a ref. */
@@ -365,7 +373,8 @@ export class Head {
    */
   #splitApart(group: HeadGroup, refs: Uint32Array, count: number): void {
     for (const family of this.#touched) {
-      const apart = 2 * count <= this.#families.width(family) && group.late?.family !== family;
+      const columns = this.#families.width(family) - this.#families.freeColumns(family);
+      const apart = 2 * count <= columns && group.late?.family !== family;
       if (apart && this.#families.addApart(family) >= apartRowsMax)
         this.#places.split(group, family, refs, count);
     }
@@ -373,13 +382,23 @@ export class Head {
   }
 
   /**
-   * Drops chunks that end before `ms`, and closed groups left without samples; samples older than `ms` are refused from
-   * now on. Does a piece of the work (`groupsPerStep` groups) and returns whether it is done; call again until it is.
+   * Drops chunks that end before `ms`, and what is left without samples: series, families, closed groups.
+   * Samples older than `ms` are refused from now on. Does a piece of the work (`groupsPerStep` groups) and returns whether it is done; call again until it is.
    */
   dropBefore(ms: number, groupsPerStep = 64): boolean {
     const done = this.#retention.dropBefore(ms, groupsPerStep);
     if (done) this.#histograms.dropBefore(ms);
     return done;
+  }
+
+  /** Refuses samples older than `ms` from now on; those that are there go with the next `dropBefore`. */
+  refuseBefore(ms: number): void {
+    this.#retention.refuseBefore(ms);
+  }
+
+  /** Samples before it are refused; perhaps some are still there. */
+  get cutoffMs(): number {
+    return this.#retention.cutoffMs;
   }
 
   /** Refuses samples at or before `ms` from now on, so that what the head has there can be carried elsewhere as final. */

@@ -21,6 +21,7 @@ import {
   type MetricReader,
   type MetricSink,
   type NativeHistogram,
+  type RefKeeper,
   type SeriesRef,
   SkoposError,
 } from "@skopos/model";
@@ -97,7 +98,7 @@ export class MetricStore implements MetricSink {
   readonly #older: OlderRestore;
   #restoring: Promise<void> | undefined;
   #resume = () => {};
-  /** How many of a group's refs are declared in this epoch. */
+  /** How many of the refs a group ever had are declared in this epoch. */
   #declared = new WeakMap<HeadGroup, number>();
   /** After the last frame of ours. */
   #position = 0;
@@ -154,6 +155,7 @@ export class MetricStore implements MetricSink {
     try {
       snapshot = await readSnapshot(options.dir, head);
       if (snapshot) {
+        head.refuseBefore(snapshot.droppedBeforeMs);
         const { position } = snapshot;
         if (snapshot.identity === identity && position <= options.journal.durableThrough)
           from = position;
@@ -195,8 +197,8 @@ export class MetricStore implements MetricSink {
     return this.#journal.durableThrough;
   }
 
-  openGroup(key: string): GroupRef {
-    return this.#head.openGroup(key);
+  openGroup(key: string, keeper?: RefKeeper): GroupRef {
+    return this.#head.openGroup(key, keeper);
   }
 
   series(group: GroupRef, labels: LabelSet): SeriesRef | undefined {
@@ -257,15 +259,19 @@ export class MetricStore implements MetricSink {
   /** Journals the names of series that are new in this epoch. */
   #declare(group: HeadGroup): void {
     const declared = this.#declared.get(group);
-    if (declared === group.refs.length) return;
+    if (declared === group.births) return;
+    const { length } = group.refs;
     if (declared === undefined)
       for (const frame of this.#declarations.of(group)) this.#append(frame);
-    else
-      for (let from = declared; from < group.refs.length; from += declaredSeriesMax) {
-        const end = Math.min(group.refs.length, from + declaredSeriesMax);
+    else {
+      let from = length;
+      while (from > 0 && this.#head.bornOf(group.refs.at(from - 1)) > declared) from--;
+      for (; from < length; from += declaredSeriesMax) {
+        const end = Math.min(length, from + declaredSeriesMax);
         this.#append(this.#declarations.between(group, from, end));
       }
-    this.#declared.set(group, group.refs.length);
+    }
+    this.#declared.set(group, group.births);
   }
 
   #append(frame: Uint8Array): void {

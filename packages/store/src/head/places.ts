@@ -3,17 +3,24 @@
  * sample of a ref goes. Everything that changes names is told to other threads through the definition log.
  *
  * A group's series fill ordered families of up to `familyColumnsMax` columns; late samples have a family of their own
- * per group (see `head.ts`). Series of released groups are forgotten; their names go when the index is rebuilt.
+ * per group (see `head.ts`). Series of released groups, and series without samples of groups that go on
+ * (`idle-series.ts`), are forgotten: their refs and columns become others', their names go when the index is rebuilt.
  *
  * Limits: groups, series, series of a group (`PlaceLimits`), families of a group (`groupFamiliesMax`).
  */
-import { type GroupRef, type LabelSet, LimitError, type SeriesRef } from "@skopos/model";
+import {
+  type GroupRef,
+  type LabelSet,
+  LimitError,
+  type RefKeeper,
+  type SeriesRef,
+} from "@skopos/model";
 import { GrowingColumn, u32 } from "./cells.ts";
 import { type Catalog, DefinitionLog, Members } from "./definitions.ts";
 import type { ExemplarStore } from "./exemplars.ts";
 import type { Families } from "./families.ts";
 import type { GroupLock } from "./group-lock.ts";
-import { LabelIndex } from "./label-index.ts";
+import { endOfList, LabelIndex } from "./label-index.ts";
 import type { HeadShare } from "./memory.ts";
 import { SeriesRefs } from "./series-refs.ts";
 
@@ -28,6 +35,12 @@ export interface HeadGroup {
   readonly key: string;
   /** In the order in which they were made. */
   readonly refs: GrowingColumn;
+  /** How many refs were ever made, forgotten ones included. */
+  births: number;
+  /** How many were forgotten. */
+  deaths: number;
+  /** Hears what is forgotten. */
+  keeper: RefKeeper | undefined;
   readonly families: number[];
   late: { readonly family: number; readonly columns: Map<SeriesRef, number> } | undefined;
   newestMs: number;
@@ -43,6 +56,11 @@ export interface Place {
 const groupFamiliesMax = 256;
 /** Forgetting rebuilds the index when more than this many series, and half of all, are dead. */
 const deadSeriesMin = 10_000;
+/** And when the log of definitions is longer than this, and than so much for each series: most of it is history then. */
+const logBytesMin = 2 ** 24;
+const logBytesPerSeries = 256;
+/** Of a family's columns, the part that must be nobody's before new series are put among its own. */
+const reuseShare = 1 / 8;
 
 export class Places {
   readonly #limits: PlaceLimits;
@@ -94,10 +112,11 @@ export class Places {
   }
 
   /** Throws `limit` when there are too many groups. */
-  openGroup(key: string): GroupRef {
+  openGroup(key: string, keeper?: RefKeeper): GroupRef {
     const known = this.#groupOfKey.get(key);
     if (known) {
       known.closed = false;
+      known.keeper = keeper ?? known.keeper;
       return known.id;
     }
     const id = this.#freeGroups.pop() ?? this.#groups.length;
@@ -109,6 +128,9 @@ export class Places {
       id,
       key,
       refs: new GrowingColumn(8),
+      births: 0,
+      deaths: 0,
+      keeper,
       families: [],
       late: undefined,
       newestMs: -Infinity,
@@ -158,20 +180,33 @@ export class Places {
 
   #addRef(group: HeadGroup, series: number, { family, column }: Place): SeriesRef {
     this.#addMember(series, family, column);
-    const ref = this.refs.add(group.id, series, family, column);
+    const ref = this.refs.add(group.id, ++group.births, series, family, column);
     group.refs.push(ref);
     return ref;
   }
 
-  /** A new column in the group's newest ordered family, or in a new one. */
+  /** A column for a new series: in the group's newest ordered family, where others have left, or in a new family. */
   #placeColumn(group: HeadGroup): Place | undefined {
     let family = group.families.at(-1);
     if (family === undefined || this.#families.room(family) === 0) {
-      family = this.createFamily(group, false);
+      family = this.#roomiest(group) ?? this.createFamily(group, false);
       if (family === undefined) return undefined;
     }
     const column = this.addColumn(group, family);
     return column === undefined ? undefined : { family, column };
+  }
+
+  /** The ordered family that most columns were left in, if that is a good part of it. */
+  #roomiest(group: HeadGroup): number | undefined {
+    let found: number | undefined;
+    let most = 0;
+    for (const family of group.families) {
+      const free = this.#families.freeColumns(family);
+      if (free <= most || free < reuseShare * this.#families.width(family)) continue;
+      found = family;
+      most = free;
+    }
+    return found;
   }
 
   /** A new family of the group: its newest ordered one, or the one for late samples. Undefined at a limit. */
@@ -231,10 +266,18 @@ export class Places {
     this.#log.publish();
   }
 
-  /** Puts a series that was there before a restart into the next column of a family. Throws `limit`. */
-  restoreColumn(group: HeadGroup, family: number, labels: LabelSet): void {
-    const column = this.addColumn(group, family);
+  /**
+   * Puts a series that was there before a restart into the next column of a family; without labels the column is nobody's
+   * for now. Returns the column. Throws `limit`.
+   */
+  restoreColumn(group: HeadGroup, family: number, labels: LabelSet | undefined): number {
+    const column = this.#lock.around(group.id, () => this.#families.appendColumn(family));
     if (column === undefined) throw new LimitError("the head has no room for what it held before");
+    if (labels) this.#restoreSeries(group, family, column, labels);
+    return column;
+  }
+
+  #restoreSeries(group: HeadGroup, family: number, column: number, labels: LabelSet): void {
     const series = this.#catalog.index.internSeries(labels, this.#log);
     const known = this.refs.find(group.id, series);
     if (known === undefined) {
@@ -244,6 +287,65 @@ export class Places {
     this.#addMember(series, family, column);
     if (group.late?.family === family) group.late.columns.set(known, column);
     else this.refs.move(known, family, column);
+  }
+
+  /**
+   * Forgets series of a group, given by refs, which have no samples any more. Their refs, columns and names are others'
+   * from now on; the group's keeper is told.
+   */
+  forgetSeries(group: HeadGroup, gone: ReadonlySet<SeriesRef>): void {
+    this.#lock.around(group.id, () => {
+      for (const ref of gone) {
+        this.#vacate(group, ref);
+        this.#removeRef(group, ref);
+      }
+      this.#lock.defined(group.id, this.#log.publish());
+    });
+    const { refs } = group;
+    let kept = 0;
+    for (let i = 0; i < refs.length; i++)
+      if (!gone.has(refs.at(i))) refs.array[kept++] = refs.at(i);
+    refs.length = kept;
+    group.deaths += gone.size;
+    group.keeper?.forget(gone);
+  }
+
+  /** Gives back the columns of a series in families of the group. */
+  #vacate(group: HeadGroup, ref: SeriesRef): void {
+    const { members } = this.#catalog;
+    const first = members.first(this.refs.seriesOf.at(ref));
+    for (let member = first; member !== endOfList; member = members.next.at(member)) {
+      const family = members.family.at(member);
+      if (members.familyGroup.at(family) === group.id)
+        this.#families.freeColumn(family, members.column.at(member));
+    }
+    group.late?.columns.delete(ref);
+  }
+
+  /** Forgets that series of a group, given by refs, had late samples, because they have none any more. */
+  forgetLate(group: HeadGroup, gone: ReadonlySet<SeriesRef>): void {
+    const { late } = group;
+    if (!late || gone.size === 0) return;
+    this.#lock.around(group.id, () => {
+      for (const ref of gone) {
+        this.#leave(this.refs.seriesOf.at(ref), late.family);
+        const column = late.columns.get(ref);
+        if (column !== undefined) this.#families.freeColumn(late.family, column);
+        late.columns.delete(ref);
+      }
+      if (late.columns.size === 0) {
+        this.#families.release(late.family);
+        group.late = undefined;
+      }
+      this.#lock.defined(group.id, this.#log.publish());
+    });
+  }
+
+  #leave(series: number, family: number): void {
+    const { members } = this.#catalog;
+    if (!members.isIn(series, family)) return;
+    this.#log.leave(series, family);
+    members.leave(series, family);
   }
 
   /** Forgets a group with all it has. */
@@ -258,16 +360,11 @@ export class Places {
     this.#freeGroups.push(group.id);
   }
 
-  /** Forgets a family whose members have all moved on. */
+  /** Forgets an ordered family whose members have all moved on. */
   releaseFamily(group: HeadGroup, family: number): void {
-    const { members } = this.#catalog;
     this.#lock.around(group.id, () => {
-      for (let i = 0; i < group.refs.length; i++) {
-        const series = this.refs.seriesOf.at(group.refs.at(i));
-        if (!members.isIn(series, family)) continue;
-        this.#log.leave(series, family);
-        members.leave(series, family);
-      }
+      for (let i = 0; i < group.refs.length; i++)
+        this.#leave(this.refs.seriesOf.at(group.refs.at(i)), family);
       this.#families.release(family);
       group.families.splice(group.families.indexOf(family), 1);
       this.#lock.defined(group.id, this.#log.publish());
@@ -283,17 +380,16 @@ export class Places {
       members.forget(series);
       return;
     }
-    for (const family of familiesOf(group)) {
-      this.#log.leave(series, family);
-      members.leave(series, family);
-    }
+    for (const family of familiesOf(group)) this.#leave(series, family);
   }
 
   /** Rebuilds the index when most of it is dead. */
   forgetDead(): void {
     const { index } = this.#catalog;
-    if (index.deadCount < deadSeriesMin || index.deadCount * 2 < index.seriesCount) return;
-    this.rebuildIndex();
+    const mostlyDead = index.deadCount >= deadSeriesMin && index.deadCount * 2 >= index.seriesCount;
+    const live = index.seriesCount - index.deadCount;
+    const tooLong = this.#log.length > Math.max(logBytesMin, logBytesPerSeries * live);
+    if (mostlyDead || tooLong) this.rebuildIndex();
   }
 
   /** Writes the names of living series anew, without the dead. Readers rebuild theirs when they next look. */

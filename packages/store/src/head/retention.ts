@@ -1,9 +1,10 @@
 /**
- * What leaves the head: chunks older than the cutoff, closed groups without samples, families nobody writes to; and, at
+ * What leaves the head: chunks older than the cutoff, then series, families and groups that have no samples left; and, at
  * the limit of memory, the oldest samples whatever their age. Works in steps, so that appends go on in between.
  */
 import { chunkMemoryFull, type Families } from "./families.ts";
 import type { GroupLock } from "./group-lock.ts";
+import { IdleSeries } from "./idle-series.ts";
 import { controlDouble, type HeadShare } from "./memory.ts";
 import { familiesOf, type HeadGroup, type Places } from "./places.ts";
 
@@ -14,6 +15,7 @@ export class Retention {
   readonly #places: Places;
   readonly #families: Families;
   readonly #lock: GroupLock;
+  readonly #idle: IdleSeries;
   readonly #bounds: Float64Array;
   #cutoffMs = -Infinity;
   #completeFromMs = -Infinity;
@@ -24,6 +26,7 @@ export class Retention {
     this.#places = places;
     this.#families = families;
     this.#lock = lock;
+    this.#idle = new IdleSeries(places, families);
   }
 
   /** Samples before it are refused. */
@@ -42,18 +45,29 @@ export class Retention {
     this.#bounds[controlDouble.completeSinceMs] = ms === -Infinity ? 0 : ms;
   }
 
-  /** Does a piece of the work; true when it is done. */
+  /** Samples before `ms` are refused from now on; those that are there go with the next `dropBefore`. */
+  refuseBefore(ms: number): void {
+    if (ms <= this.#cutoffMs) return;
+    this.#cutoffMs = ms;
+    this.#bounds[controlDouble.droppedBeforeMs] = ms;
+    this.#cursor = 0;
+    this.#publish();
+  }
+
+  /**
+   * Does a piece of the work; true when it is done. Between appends only, since refs are forgotten; they are not while
+   * older chunks may still come back, which may hold samples of series that have none now.
+   */
   dropBefore(ms: number, groupsPerStep: number): boolean {
-    if (ms > this.#cutoffMs) {
-      this.#cutoffMs = ms;
-      this.#bounds[controlDouble.droppedBeforeMs] = ms;
-      this.#cursor = 0;
-      this.#publish();
-    }
+    return this.#step(ms, groupsPerStep, this.#completeFromMs === -Infinity);
+  }
+
+  #step(ms: number, groupsPerStep: number, forgets: boolean): boolean {
+    this.refuseBefore(ms);
     const end = Math.min(this.#cursor + groupsPerStep, this.#places.groupsEnd);
     for (; this.#cursor < end; this.#cursor++) {
       const group = this.#places.groupAt(this.#cursor);
-      if (group) this.#dropFrom(group);
+      if (group) this.#dropFrom(group, forgets);
     }
     if (this.#cursor < this.#places.groupsEnd) return false;
     this.#cursor = 0;
@@ -61,19 +75,20 @@ export class Retention {
     return true;
   }
 
-  #dropFrom(group: HeadGroup): void {
+  #dropFrom(group: HeadGroup, forgets: boolean): void {
     const ms = this.#cutoffMs;
     const families = this.#families;
     if (group.closed && familiesOf(group).every((family) => families.newestMs(family) < ms)) {
       this.#places.release(group);
       return;
     }
-    for (const family of group.families.slice(0, -1))
-      if (families.newestMs(family) < ms && this.#places.refs.countIn(family) === 0)
-        this.#places.releaseFamily(group, family);
     for (const family of familiesOf(group))
       if (families.hasChunkBefore(family, ms))
         this.#lock.around(group.id, () => families.dropBefore(family, ms));
+    if (forgets && (group.closed || group.keeper)) this.#idle.forget(group, ms);
+    for (const family of forgets ? [...group.families] : group.families.slice(0, -1))
+      if (families.newestMs(family) < ms && this.#places.refs.countIn(family) === 0)
+        this.#places.releaseFamily(group, family);
   }
 
   /** A place for a chunk, at the cost of the oldest samples where there is no other. Throws `limit`. */
@@ -88,7 +103,7 @@ export class Retention {
       const before = this.#families.chunkCount;
       if (oldestMs === Infinity || before === 0) throw chunkMemoryFull();
       this.#lock.release();
-      while (!this.dropBefore(Math.max(oldestMs, this.#cutoffMs) + shedMs, 64));
+      while (!this.#step(Math.max(oldestMs, this.#cutoffMs) + shedMs, 64, false));
       if (held >= 0) this.#lock.take(held);
       const pointer = this.#families.place(bytes);
       if (pointer !== undefined) return pointer;

@@ -1,15 +1,20 @@
 /**
  * Refs: what appenders hold for a series of a group, in columns by ref. A series has one ref in each of its groups,
- * linked from the newest. Refs of released groups are given out again.
+ * linked from the newest. Refs of released groups and of forgotten series are given out again.
  */
 import type { GroupRef, SeriesRef } from "@skopos/model";
 import { GrowingColumn } from "./cells.ts";
+
+/** The family of a ref that names nothing: to append to it is an error that shows. */
+const noFamily = 0xffff_ffff;
 
 export class SeriesRefs {
   readonly seriesOf = new GrowingColumn();
   /** Where the ref's samples go when they come in order. */
   readonly familyOf = new GrowingColumn();
   readonly columnOf = new GrowingColumn();
+  /** The how manieth ref of its group it is, counting forgotten ones: ascending in the order in which they were made. */
+  readonly bornOf = new GrowingColumn();
   readonly #groupOf = new GrowingColumn();
   /** Next ref of the same series, plus one. */
   readonly #next = new GrowingColumn();
@@ -26,18 +31,19 @@ export class SeriesRefs {
   }
 
   get sizeBytes(): number {
-    const { seriesOf, familyOf, columnOf } = this;
-    const columns = [seriesOf, familyOf, columnOf, this.#groupOf, this.#next, this.#newest];
+    const { seriesOf, familyOf, columnOf, bornOf } = this;
+    const columns = [seriesOf, familyOf, columnOf, bornOf, this.#groupOf, this.#next, this.#newest];
     return columns.reduce((total, column) => total + column.sizeBytes, 0);
   }
 
-  add(group: GroupRef, series: number, family: number, column: number): SeriesRef {
+  add(group: GroupRef, born: number, series: number, family: number, column: number): SeriesRef {
     const ref = this.#free.pop() ?? this.seriesOf.length;
     this.seriesOf.set(ref, series);
     this.familyOf.set(ref, family);
     this.columnOf.set(ref, column);
     this.#inFamily.set(family, this.countIn(family) + 1);
     this.#groupOf.set(ref, group);
+    this.bornOf.set(ref, born);
     this.#next.set(ref, this.#newestOf(series));
     this.#newest.set(series, ref + 1);
     this.#live++;
@@ -80,6 +86,7 @@ export class SeriesRefs {
     }
     const family = this.familyOf.at(ref);
     this.#inFamily.set(family, this.countIn(family) - 1);
+    this.familyOf.set(ref, noFamily);
     this.#free.push(ref);
     this.#live--;
     return this.#newestOf(series) === 0;

@@ -23,6 +23,8 @@ import { SectionReader } from "./snapshot-sections.ts";
 
 export interface RestoredSnapshot extends SnapshotHeader {
   readonly samples: number;
+  /** Chunks that ended before it had been dropped: their columns may be other series' in the snapshot. */
+  readonly droppedBeforeMs: number;
   readonly older: readonly OlderFile[];
   readonly savedThrough: ReadonlyMap<number, number>;
 }
@@ -88,9 +90,12 @@ class SnapshotRestore {
     else if (type === section.exemplars)
       this.#head.restoreExemplars(JSON.parse(body.toString("utf8")) as ExemplarImage[]);
     else if (type === section.end && this.#header) {
-      const older = recordOf(body)["older"] as OlderFile[];
+      const json = recordOf(body);
+      const older = json["older"] as OlderFile[];
+      const dropped = json["droppedBeforeMs"];
+      const droppedBeforeMs = typeof dropped === "number" ? dropped : -Infinity;
       const savedThrough = this.#savedThrough;
-      return { ...this.#header, samples: this.#samples, older, savedThrough };
+      return { ...this.#header, samples: this.#samples, droppedBeforeMs, older, savedThrough };
     } else throw this.#sections.bad(`section ${type} is unknown`);
     return undefined;
   }

@@ -114,7 +114,8 @@ export class SnapshotWriter {
       await older.finish();
       const found = [...this.#older, { name, newestMs: older.newestMs }];
       kept = found.filter(({ newestMs }) => newestMs >= keepFromMs);
-      writer.json(section.end, { groups, samples, older: kept });
+      const droppedBeforeMs = this.#head.cutoffMs;
+      writer.json(section.end, { groups, samples, older: kept, droppedBeforeMs });
       await writer.flush(0);
       await file.sync();
     } finally {
