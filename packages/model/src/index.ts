@@ -1,6 +1,7 @@
 export { type Clock, sleep, systemClock } from "./clock.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
 export { CancelledError, invariant, LimitError, messageOf, SkoposError } from "./errors.ts";
+export { unquoteGo } from "./go-string.ts";
 export { type LabelMap, LabelSet, metricNameLabel } from "./labels.ts";
 export type {
   DetectedField,

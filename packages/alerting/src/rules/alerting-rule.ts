@@ -11,7 +11,7 @@ import {
   SkoposError,
   type VectorSample,
 } from "@skopos/model";
-import type { TemplateFunctions } from "../template/evaluate.ts";
+import type { TemplateContext } from "../template/functions.ts";
 import { RuleTemplate } from "../template/template.ts";
 import {
   type AlertSnapshot,
@@ -77,9 +77,9 @@ export class AlertingRuleState {
   async evaluate(
     timeMs: number,
     result: readonly VectorSample[],
-    functions: TemplateFunctions,
+    context: TemplateContext,
   ): Promise<AlertTransition[]> {
-    const found = await this.#alertsOf(timeMs, result, functions);
+    const found = await this.#alertsOf(timeMs, result, context);
     const transitions: AlertTransition[] = [];
     for (const [key, alert] of found) {
       const known = this.#alerts.get(key);
@@ -139,11 +139,11 @@ export class AlertingRuleState {
   async #alertsOf(
     timeMs: number,
     result: readonly VectorSample[],
-    functions: TemplateFunctions,
+    context: TemplateContext,
   ): Promise<Map<string, Alert>> {
     const alerts = new Map<string, Alert>();
     for (const sample of result) {
-      const labels = await this.#labels(sample, functions);
+      const labels = await this.#labels(sample, context);
       if (alerts.has(labels.key))
         throw new SkoposError(
           "execution",
@@ -153,7 +153,7 @@ export class AlertingRuleState {
         labels,
         fingerprint: fingerprintOf(labels),
         annotations: Object.fromEntries(
-          await this.#expandAll(this.#annotationTemplates, sample, functions),
+          await this.#expandAll(this.#annotationTemplates, sample, context),
         ),
         value: sample.value,
         state: "pending",
@@ -167,9 +167,9 @@ export class AlertingRuleState {
     return alerts;
   }
 
-  async #labels(sample: VectorSample, functions: TemplateFunctions): Promise<LabelSet> {
+  async #labels(sample: VectorSample, context: TemplateContext): Promise<LabelSet> {
     const { [metricNameLabel]: _, ...rest } = sample.labels;
-    const own = await this.#expandAll(this.#labelTemplates, sample, functions);
+    const own = await this.#expandAll(this.#labelTemplates, sample, context);
     return LabelSet.fromPairs([
       ...Object.entries(rest),
       ...own,
@@ -181,7 +181,7 @@ export class AlertingRuleState {
   async #expandAll(
     templates: readonly (readonly [string, RuleTemplate])[],
     sample: VectorSample,
-    functions: TemplateFunctions,
+    context: TemplateContext,
   ): Promise<[string, string][]> {
     const { externalLabels, externalUrl } = this.#options;
     const data = { labels: sample.labels, value: sample.value, externalLabels, externalUrl };
@@ -189,7 +189,7 @@ export class AlertingRuleState {
     for (const [name, template] of templates) {
       let text: string;
       try {
-        text = await template.expand(data, functions);
+        text = await template.expand(data, context);
       } catch (error) {
         text = `<error expanding template: ${messageOf(error)}>`;
       }

@@ -15,7 +15,6 @@ import {
   sleep,
   type VectorSample,
 } from "@skopos/model";
-import { ruleFunctions } from "../template/functions.ts";
 import { AlertingRuleState } from "./alerting-rule.ts";
 import type { AlertSnapshot, AlertTransition } from "./alert.ts";
 import type { Rule, RuleGroup } from "./file.ts";
@@ -113,15 +112,15 @@ export class GroupRunner {
   async #end(rules: ReadonlySet<RunningRule>): Promise<void> {
     const { clock, notify, onTransition, resendDelayMs, externalUrl } = this.#deps;
     const timeMs = clock.nowMs();
-    const functions = ruleFunctions({
+    const context = {
       externalUrl,
       nowMs: () => timeMs,
       query: () => Promise.resolve([]),
-    });
+    };
     for (const { alerting, series } of rules) {
       series.end(timeMs);
       if (!alerting) continue;
-      for (const transition of await alerting.evaluate(timeMs, [], functions))
+      for (const transition of await alerting.evaluate(timeMs, [], context))
         onTransition(transition);
       const due = alerting.takeToSend(timeMs, resendDelayMs);
       if (due.length > 0) notify(due);
@@ -178,12 +177,12 @@ export class GroupRunner {
       const result = await this.#query(running.rule.expr, queryMs);
       const { alerting } = running;
       if (alerting) {
-        const functions = ruleFunctions({
+        const context = {
           externalUrl: this.#deps.externalUrl,
           nowMs: () => timeMs,
-          query: (text) => this.#templateQuery(text, queryMs),
-        });
-        const transitions = await alerting.evaluate(timeMs, result, functions);
+          query: (text: string) => this.#templateQuery(text, queryMs),
+        };
+        const transitions = await alerting.evaluate(timeMs, result, context);
         if (this.#restored)
           running.refusedSamples = running.series.write(queryMs, alerting.samples());
         for (const transition of transitions) onTransition(transition);

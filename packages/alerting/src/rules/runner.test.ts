@@ -89,7 +89,7 @@ describe("an alerting rule", () => {
       rules(
         [
           "    labels: {severity: page, team: 'team-{{ $labels.service }}'}",
-          "    annotations: {summary: '{{ $labels.service }}: {{ $value | humanizePercentage }}', bad: '{{ $nope }}'}",
+          "    annotations: {summary: '{{ $labels.service }}: {{ $value | humanizePercentage }}', bad: '{{ .Value.Deep }}'}",
         ].join("\n"),
         "  labels: {severity: ticket, tier: one}",
       ),
@@ -105,7 +105,7 @@ describe("an alerting rule", () => {
       },
       annotations: {
         summary: "cart: 100%",
-        bad: '<error expanding template: undefined variable "$nope">',
+        bad: "<error expanding template: can't evaluate field Deep in 1>",
       },
       value: 1,
     });

@@ -1,16 +1,22 @@
 /** The functions Prometheus adds for rule templates. Source: prometheus/template/template.go. */
 import { compileRegex, type LabelMap, parseDuration } from "@skopos/model";
-import { TemplateError } from "./error.ts";
-import type { TemplateFunctions } from "./evaluate.ts";
-import { formatGeneral, printValue, TemplateDuration, TemplateTime, toNumber } from "./format.ts";
+import {
+  formatGeneral,
+  GoDuration,
+  GoTime,
+  printValue,
+  TemplateError,
+  type TemplateFunction,
+} from "@skopos/template";
 
 /** What `query` yields, one per series. */
-interface QuerySample {
+export interface QuerySample {
   readonly Labels: LabelMap;
   readonly Value: number;
 }
 
-export interface RuleFunctionOptions {
+/** What a template sees besides its alert. */
+export interface TemplateContext {
   readonly externalUrl: string;
   readonly nowMs: () => number;
   /** Runs a PromQL query at the moment of the evaluation. */
@@ -19,6 +25,19 @@ export interface RuleFunctionOptions {
 
 const largePrefixes = ["k", "M", "G", "T", "P", "E", "Z", "Y"];
 const smallPrefixes = ["m", "u", "n", "p", "f", "a", "z", "y"];
+
+/** Throws unless `value` is a number or the text of one. */
+function toNumber(value: unknown, what: string): number {
+  if (typeof value === "number") return value;
+  if (value instanceof GoDuration) return value.seconds;
+  if (typeof value === "string" && value.trim() !== "") {
+    const infinite = /^([+-]?)inf$/i.exec(value);
+    if (infinite) return infinite[1] === "-" ? -Infinity : Infinity;
+    const number = Number(value);
+    if (!Number.isNaN(number) || /^nan$/i.test(value)) return number;
+  }
+  throw new TemplateError(`${what}: can't convert ${printValue(value)} to float`);
+}
 
 function humanize(input: unknown): string {
   let value = toNumber(input, "humanize");
@@ -78,11 +97,11 @@ function humanizeDuration(input: unknown): string {
   return `${sign}${formatGeneral(size, 4)}s`;
 }
 
-function timeOf(input: unknown, what: string): TemplateTime | string {
+function timeOf(input: unknown, what: string): GoTime | string {
   const seconds = toNumber(input, what);
   if (!Number.isFinite(seconds)) return formatGeneral(seconds, 4);
   if (Math.abs(seconds) > 8.64e12) throw new TemplateError(`${what}: ${seconds} is out of range`);
-  return new TemplateTime(seconds * 1000);
+  return new GoTime(BigInt(Math.round(seconds * 1000)) * 1_000_000n);
 }
 
 function samplesOf(value: unknown, what: string): readonly QuerySample[] {
@@ -134,56 +153,59 @@ function reReplaceAll(pattern: unknown, replacement: unknown, text: unknown): st
   return matcher.replaceAll(template);
 }
 
-/** All of Prometheus' rule template functions; `tmpl` and Go's own are part of the engine. */
-export function ruleFunctions(options: RuleFunctionOptions): TemplateFunctions {
-  const { externalUrl, nowMs, query } = options;
+const table: Readonly<Record<string, TemplateFunction>> = {
+  first: (value) => {
+    const [first] = samplesOf(value, "first");
+    if (first === undefined) throw new TemplateError("first() called on vector with no elements");
+    return first;
+  },
+  label: (name, sample) => sampleOf(sample, "label").Labels[printValue(name)] ?? "",
+  value: (sample) => sampleOf(sample, "value").Value,
+  strvalue: (sample) => sampleOf(sample, "strvalue").Labels["__value__"] ?? "",
+  sortByLabel: (name, samples) => {
+    const key = printValue(name);
+    const labelOf = (sample: QuerySample) => sample.Labels[key] ?? "";
+    return [...samplesOf(samples, "sortByLabel")].sort((a, b) =>
+      labelOf(a) < labelOf(b) ? -1 : Number(labelOf(a) > labelOf(b)),
+    );
+  },
+  humanize,
+  humanize1024,
+  humanizeDuration,
+  humanizePercentage: (value) =>
+    `${formatGeneral(toNumber(value, "humanizePercentage") * 100, 4)}%`,
+  humanizeTimestamp: (value) => String(timeOf(value, "humanizeTimestamp")),
+  title: titleCase,
+  toUpper: (text) => printValue(text).toUpperCase(),
+  toLower: (text) => printValue(text).toLowerCase(),
+  match: (pattern, text) => compileRegex(printValue(pattern)).matcher(printValue(text)).find(),
+  reReplaceAll,
+  graphLink: (expression) => expressionLink(expression, 0),
+  tableLink: (expression) => expressionLink(expression, 1),
+  args: (...values) => Object.fromEntries(values.map((value, i) => [`arg${i}`, value])),
+  safeHtml: (text) => printValue(text),
+  toTime: (value) => timeOf(value, "toTime"),
+  toDuration: (value) => new GoDuration(toNumber(value, "toDuration")),
+  parseDuration: (text) => parseDuration(printValue(text)) / 1000,
+  stripPort,
+  stripDomain,
+};
+
+/** Functions that depend on nothing but their arguments. */
+export const ruleFunctions: ReadonlyMap<string, TemplateFunction> = new Map(Object.entries(table));
+
+/** The rest of Prometheus's; `tmpl` and Go's own are part of the engine. */
+export function contextFunctions(
+  { externalUrl, nowMs }: TemplateContext,
+  answer: (query: string) => readonly QuerySample[],
+): Readonly<Record<ContextFunction, TemplateFunction>> {
   return {
-    query: (text) => query(printValue(text)),
-    first: (value) => {
-      const [first] = samplesOf(value, "first");
-      if (first === undefined) throw new TemplateError("first() called on vector with no elements");
-      return first;
-    },
-    label: (name, sample) => sampleOf(sample, "label").Labels[printValue(name)] ?? "",
-    value: (sample) => sampleOf(sample, "value").Value,
-    strvalue: (sample) => sampleOf(sample, "strvalue").Labels["__value__"] ?? "",
-    sortByLabel: (name, samples) => {
-      const key = printValue(name);
-      const labelOf = (sample: QuerySample) => sample.Labels[key] ?? "";
-      return [...samplesOf(samples, "sortByLabel")].sort((a, b) =>
-        labelOf(a) < labelOf(b) ? -1 : Number(labelOf(a) > labelOf(b)),
-      );
-    },
-    humanize,
-    humanize1024,
-    humanizeDuration,
-    humanizePercentage: (value) =>
-      `${formatGeneral(toNumber(value, "humanizePercentage") * 100, 4)}%`,
-    humanizeTimestamp: (value) => String(timeOf(value, "humanizeTimestamp")),
-    title: titleCase,
-    toUpper: (text) => printValue(text).toUpperCase(),
-    toLower: (text) => printValue(text).toLowerCase(),
-    match: (pattern, text) => compileRegex(printValue(pattern)).matcher(printValue(text)).find(),
-    reReplaceAll,
-    graphLink: (expression) => expressionLink(expression, 0),
-    tableLink: (expression) => expressionLink(expression, 1),
-    args: (...values) => Object.fromEntries(values.map((value, i) => [`arg${i}`, value])),
-    safeHtml: (text) => printValue(text),
+    query: (text) => answer(printValue(text)),
     pathPrefix: () => (externalUrl === "" ? "" : new URL(externalUrl).pathname.replace(/\/$/, "")),
     externalURL: () => externalUrl,
-    toTime: (value) => timeOf(value, "toTime"),
-    toDuration: (value) => new TemplateDuration(toNumber(value, "toDuration")),
     now: () => nowMs() / 1000,
-    parseDuration: (text) => parseDuration(printValue(text)) / 1000,
-    stripPort,
-    stripDomain,
   };
 }
 
-/** The names a rule's template may call. */
-export const ruleFunctionNames: ReadonlySet<string> = new Set([
-  "tmpl",
-  ...Object.keys(
-    ruleFunctions({ externalUrl: "", nowMs: () => 0, query: () => Promise.resolve([]) }),
-  ),
-]);
+type ContextFunction = (typeof contextFunctionNames)[number];
+export const contextFunctionNames = ["query", "pathPrefix", "externalURL", "now"] as const;

@@ -1,10 +1,20 @@
-/** Templates of rules and notifications: parse once, expand per alert. */
+/** Templates of rules and notifications: parsed once, expanded per alert. */
 import type { LabelMap } from "@skopos/model";
-import type { ParsedTemplate } from "./ast.ts";
-import { builtins } from "./builtins.ts";
-import { executeTemplate, type TemplateFunctions } from "./evaluate.ts";
-import { ruleFunctionNames } from "./functions.ts";
-import { parseTemplate } from "./parse.ts";
+import {
+  builtinNames,
+  executeTemplate,
+  parseTemplate,
+  type Template,
+  TemplateError,
+  type TemplateScope,
+} from "@skopos/template";
+import {
+  contextFunctionNames,
+  contextFunctions,
+  type QuerySample,
+  ruleFunctions,
+  type TemplateContext,
+} from "./functions.ts";
 
 export interface AlertTemplateData {
   readonly labels: LabelMap;
@@ -13,34 +23,80 @@ export interface AlertTemplateData {
   readonly externalUrl: string;
 }
 
+const outputCharsMax = 64 * 1024;
+const queriesMax = 100;
+const names = {
+  functions: new Set(["tmpl", ...builtinNames, ...ruleFunctions.keys(), ...contextFunctionNames]),
+  variables: ["$labels", "$externalLabels", "$externalURL", "$value"],
+};
+
 /** A label's or annotation's template. Text without actions is returned as it is, without cost. */
 export class RuleTemplate {
   readonly #plain: string | undefined;
-  readonly #parsed: ParsedTemplate | undefined;
+  readonly #parsed: Template | undefined;
 
   /** Throws `TemplateError`. */
   constructor(source: string) {
-    if (source.includes("{{")) {
-      const names = new Set([...ruleFunctionNames, ...builtins.keys(), "and", "or"]);
-      this.#parsed = parseTemplate(source, names);
-    } else this.#plain = source;
+    if (source.includes("{{")) this.#parsed = parseTemplate(source, names);
+    else this.#plain = source;
   }
 
   /** Throws `TemplateError`, or what a query in it throws. */
-  async expand(data: AlertTemplateData, functions: TemplateFunctions): Promise<string> {
+  async expand(data: AlertTemplateData, context: TemplateContext): Promise<string> {
     if (!this.#parsed) return this.#plain ?? "";
-    const dot = {
-      Labels: data.labels,
-      ExternalLabels: data.externalLabels,
-      ExternalURL: data.externalUrl,
-      Value: data.value,
-    };
-    const variables = {
-      $labels: data.labels,
-      $externalLabels: data.externalLabels,
-      $externalURL: data.externalUrl,
-      $value: data.value,
-    };
-    return executeTemplate(this.#parsed, dot, variables, functions);
+    const answers = new Map<string, readonly QuerySample[]>();
+    const scope = scopeOf(data, context, answers);
+    for (;;)
+      try {
+        return executeTemplate(this.#parsed, scope);
+      } catch (error) {
+        if (!(error instanceof Unanswered)) throw error;
+        if (answers.size >= queriesMax)
+          throw new TemplateError(`a template asks at most ${queriesMax} queries`);
+        answers.set(error.query, await context.query(error.query));
+      }
   }
+}
+
+/** Execution does not wait: it stops at a query that has no answer yet, and begins again once it has. */
+class Unanswered extends Error {
+  readonly query: string;
+
+  constructor(query: string) {
+    super(query);
+    this.query = query;
+  }
+}
+
+function scopeOf(
+  { labels, externalLabels, externalUrl, value }: AlertTemplateData,
+  context: TemplateContext,
+  answers: ReadonlyMap<string, readonly QuerySample[]>,
+): TemplateScope {
+  const functions = new Map(
+    Object.entries(
+      contextFunctions(context, (query) => {
+        const answer = answers.get(query);
+        if (!answer) throw new Unanswered(query);
+        return answer;
+      }),
+    ),
+  );
+  return {
+    data: {
+      Labels: labels,
+      ExternalLabels: externalLabels,
+      ExternalURL: externalUrl,
+      Value: value,
+    },
+    variables: {
+      $labels: labels,
+      $externalLabels: externalLabels,
+      $externalURL: externalUrl,
+      $value: value,
+    },
+    missing: "",
+    outputCharsMax,
+    function: (name) => functions.get(name) ?? ruleFunctions.get(name),
+  };
 }

@@ -1,4 +1,5 @@
 /** Reads a stream's label text as Loki's push format carries it: `{app="x", level="info"}`. */
+import { unquoteGo } from "@skopos/model";
 import { IngestError } from "../errors.ts";
 
 const pair = /\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*("(?:[^"\\\n]|\\.)*"|`[^`]*`)\s*(,|\})/y;
@@ -16,7 +17,7 @@ export function parseStreamLabels(text: string): Record<string, string> {
     if (!match) return fail(text, at, 'expected name="value" and a comma or }');
     const [, name = "", raw = "", end] = match;
     if (name in labels) return fail(text, at, `label ${name} is given twice`);
-    labels[name] = raw.startsWith("`") ? raw.slice(1, -1) : unquote(text, at, raw);
+    labels[name] = unquoteGo(raw) ?? fail(text, at, `cannot read ${raw}`);
     at = pair.lastIndex;
     if (end !== "}") continue;
     if (text.slice(at).trim() !== "") return fail(text, at, "text after }");
@@ -30,18 +31,4 @@ function fail(text: string, at: number, reason: string): never {
     "bad-labels",
     `stream labels ${JSON.stringify(shown)}, character ${at + 1}: ${reason}`,
   );
-}
-
-/** Go's quoted strings, of which JSON's escapes are nearly all. */
-function unquote(text: string, at: number, raw: string): string {
-  const body = raw
-    .replaceAll(/\\x([0-9a-fA-F]{2})/g, String.raw`\u00$1`)
-    .replaceAll(String.raw`\a`, String.raw`\u0007`)
-    .replaceAll(String.raw`\v`, String.raw`\u000b`)
-    .replaceAll("\t", String.raw`\t`);
-  try {
-    return String(JSON.parse(body));
-  } catch {
-    return fail(text, at, `cannot read ${raw}`);
-  }
 }

@@ -16,7 +16,7 @@ import type {
   VectorAggregation,
 } from "../syntax/ast.ts";
 import { formatRange } from "../syntax/format.ts";
-import { expand } from "../template/expand.ts";
+import { expand } from "../pipeline/regex-expand.ts";
 import { aggregate } from "./aggregate.ts";
 import { setOperation, vectorOperation, withNumber } from "./binary.ts";
 import type { QueryLimits } from "./limits.ts";

@@ -1,7 +1,7 @@
 /** Compiles stages once, to be run on line after line. */
 import { compileMatcher } from "@skopos/model";
 import type { LabelFormat, LabelTarget, Stage } from "../syntax/ast.ts";
-import { TemplateFault } from "../template/error.ts";
+import { TemplateError } from "@skopos/template";
 import { LineTemplate } from "../template/template.ts";
 import { compileLabelFilter } from "./label-filter.ts";
 import { compileLineFilter } from "./line-filter.ts";
@@ -86,7 +86,7 @@ function rendered(template: LineTemplate, line: LineState): string | undefined {
       labels: () => line.labels(),
     });
   } catch (error) {
-    if (!(error instanceof TemplateFault)) throw error;
+    if (!(error instanceof TemplateError)) throw error;
     line.fail("TemplateFormatErr", error.message);
     return undefined;
   }

@@ -1,6 +1,7 @@
 /** Walks over tokens; complaints name the place and are worded as Loki's are. */
 import { aggregations, functionNames, stageNames } from "./functions.ts";
-import { errorAt, type Token, tokenize, unquoteGo } from "./lexer.ts";
+import { unquoteGo } from "@skopos/model";
+import { errorAt, type Token, tokenize } from "./lexer.ts";
 import { parseSeconds } from "./units.ts";
 
 const keywords: ReadonlySet<string> = new Set([

@@ -1,8 +1,7 @@
 /** Parses stream selectors and pipelines. Whatever can be found wrong without a line is found here. */
 import { compileRegex, type Matcher, type MatchOp } from "@skopos/model";
-import { TemplateFault } from "../template/error.ts";
-import { parseTemplate } from "../template/parse.ts";
-import { templateFunctionNames } from "../template/template.ts";
+import { TemplateError } from "@skopos/template";
+import { parseLineTemplate } from "../template/template.ts";
 import type {
   Extraction,
   LabelFilter,
@@ -233,9 +232,9 @@ function parseCapturing(cursor: Cursor, type: "pattern" | "regexp"): Stage {
 
 function checkTemplate(cursor: Cursor, template: string, token: Token): void {
   try {
-    parseTemplate(template, templateFunctionNames);
+    parseLineTemplate(template);
   } catch (error) {
-    if (!(error instanceof TemplateFault)) throw error;
+    if (!(error instanceof TemplateError)) throw error;
     cursor.fail(`invalid template: ${error.message}`, token);
   }
 }

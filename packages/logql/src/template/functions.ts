@@ -1,10 +1,8 @@
 /** The functions Loki adds to templates. Source: Loki's `pkg/logql/log/fmt.go` and its documentation; Sprig for most names. */
 import { compileRegex } from "@skopos/model";
+import { GoTime, parseTime, printValue, TemplateError, zoneOffset } from "@skopos/template";
+import { expand } from "../pipeline/regex-expand.ts";
 import { parseBytes, parseSeconds } from "../syntax/units.ts";
-import { TemplateFault } from "./error.ts";
-import { expand } from "./expand.ts";
-import { printValue } from "./print.ts";
-import { GoTime, parseTime, zoneOffset } from "./time.ts";
 
 type Function = (...args: unknown[]) => unknown;
 
@@ -30,7 +28,7 @@ function integer(value: unknown): number {
 
 function time(value: unknown): GoTime {
   if (value instanceof GoTime) return value;
-  throw new TemplateFault(`not a time: ${text(value)}`);
+  throw new TemplateError(`not a time: ${text(value)}`);
 }
 
 const patterns = new Map<string, ReturnType<typeof compileRegex>>();
@@ -42,7 +40,7 @@ function pattern(source: unknown): ReturnType<typeof compileRegex> {
     try {
       compiled = compileRegex(key);
     } catch (cause) {
-      throw new TemplateFault(`not a regular expression: ${key}`, { cause });
+      throw new TemplateError(`not a regular expression: ${key}`, { cause });
     }
     if (patterns.size >= patternsKnownMax) patterns.clear();
     patterns.set(key, compiled);
@@ -100,7 +98,7 @@ function repeated(count: unknown, value: unknown): string {
   const times = Math.max(0, integer(count));
   const whole = text(value);
   if (times * whole.length > resultCharsMax)
-    throw new TemplateFault("repeat makes too long a text");
+    throw new TemplateError("repeat makes too long a text");
   return whole.repeat(times);
 }
 
@@ -121,7 +119,7 @@ function replacedAll(source: unknown, value: unknown, by: string, isLiteral: boo
   while (matcher.find()) {
     result += whole.slice(at, matcher.start()) + (isLiteral ? by : expand(by, compiled, matcher));
     at = matcher.end();
-    if (result.length > resultCharsMax) throw new TemplateFault("the replacement is too long");
+    if (result.length > resultCharsMax) throw new TemplateError("the replacement is too long");
   }
   return result + whole.slice(at);
 }
@@ -135,13 +133,13 @@ function matches(source: unknown, value: unknown): number {
 
 function divided(a: unknown, b: unknown): number {
   const by = integer(b);
-  if (by === 0) throw new TemplateFault("division by zero");
+  if (by === 0) throw new TemplateError("division by zero");
   return Math.trunc(integer(a) / by);
 }
 
 function remainder(a: unknown, b: unknown): number {
   const by = integer(b);
-  if (by === 0) throw new TemplateFault("division by zero");
+  if (by === 0) throw new TemplateError("division by zero");
   return integer(a) % by;
 }
 
@@ -161,7 +159,7 @@ function fromJson(value: unknown): unknown {
   try {
     return JSON.parse(text(value));
   } catch (cause) {
-    throw new TemplateFault("fromJson: not JSON", { cause });
+    throw new TemplateError("fromJson: not JSON", { cause });
   }
 }
 
@@ -175,7 +173,7 @@ function fromBase64(value: unknown): string {
   try {
     return new TextDecoder().decode(Uint8Array.from(atob(text(value)), (c) => c.charCodeAt(0)));
   } catch (cause) {
-    throw new TemplateFault("b64dec: not base64", { cause });
+    throw new TemplateError("b64dec: not base64", { cause });
   }
 }
 
@@ -183,7 +181,7 @@ function urlDecoded(value: unknown): string {
   try {
     return decodeURIComponent(text(value).replaceAll("+", " "));
   } catch (cause) {
-    throw new TemplateFault("urldecode: not an encoded text", { cause });
+    throw new TemplateError("urldecode: not an encoded text", { cause });
   }
 }
 
@@ -195,13 +193,13 @@ function urlEncoded(value: unknown): string {
 
 function seconds(value: unknown): number {
   const found = parseSeconds(text(value));
-  if (found === undefined) throw new TemplateFault(`not a duration: ${text(value)}`);
+  if (found === undefined) throw new TemplateError(`not a duration: ${text(value)}`);
   return found;
 }
 
 function bytes(value: unknown): number {
   const found = parseBytes(text(value));
-  if (found === undefined) throw new TemplateFault(`not a number of bytes: ${text(value)}`);
+  if (found === undefined) throw new TemplateError(`not a number of bytes: ${text(value)}`);
   return found;
 }
 
@@ -217,7 +215,7 @@ function unixToTime(value: unknown): GoTime {
   };
   const unit = units[digits.length];
   if (unit === undefined || !/^\d+$/.test(digits))
-    throw new TemplateFault(`unixToTime: not a Unix time: ${digits}`);
+    throw new TemplateError(`unixToTime: not a Unix time: ${digits}`);
   return new GoTime(BigInt(digits) * unit);
 }
 

@@ -1,5 +1,5 @@
+import { TemplateError } from "@skopos/template";
 import { describe, expect, it } from "vitest";
-import { TemplateFault } from "./error.ts";
 import { LineTemplate } from "./template.ts";
 
 const labels: Record<string, string> = {
@@ -95,6 +95,6 @@ describe("a template", () => {
     "{{ range 100000 }}{{ range 100000 }}x{{ end }}{{ end }}",
   ])("%s fails on its line alone", (source) => {
     const template = new LineTemplate(source, 0n);
-    expect(() => template.execute(line)).toThrow(TemplateFault);
+    expect(() => template.execute(line)).toThrow(TemplateError);
   });
 });

@@ -1,10 +1,14 @@
-/** The templates of `line_format` and `label_format`: checked once, executed for every line. */
-import type { Node } from "./ast.ts";
-import { builtins } from "./builtins.ts";
-import { executeTemplate, type TemplateFunction, type TemplateScope } from "./evaluate.ts";
+/** The templates of `line_format` and `label_format`: checked once, executed for every line. A label that is absent is "". */
+import {
+  builtinNames,
+  executeTemplate,
+  GoTime,
+  LazyMap,
+  parseTemplate,
+  type Template,
+  type TemplateFunction,
+} from "@skopos/template";
 import { lokiFunctions } from "./functions.ts";
-import { parseTemplate } from "./parse.ts";
-import { GoTime } from "./time.ts";
 
 /** What a template may read besides labels. */
 export interface TemplateLine {
@@ -14,37 +18,58 @@ export interface TemplateLine {
   labels(): Record<string, string>;
 }
 
-const ofLine = ["__line__", "__timestamp__", "now"];
-export const templateFunctionNames: ReadonlySet<string> = new Set([
-  ...builtins.keys(),
+const outputCharsMax = 1024 * 1024;
+const functions: ReadonlySet<string> = new Set([
+  ...builtinNames,
   ...lokiFunctions.keys(),
-  ...ofLine,
-  "and",
-  "or",
+  "__line__",
+  "__timestamp__",
+  "now",
 ]);
 
+/** Throws `TemplateError`. */
+export function parseLineTemplate(source: string): Template {
+  return parseTemplate(source, { functions });
+}
+
 export class LineTemplate {
-  readonly #nodes: readonly Node[];
+  readonly #template: Template;
   readonly #nowNs: bigint;
 
-  /** `nowNs` is what `now` gives: the time of the query. Throws `TemplateFault`. */
+  /** `nowNs` is what `now` gives: the time of the query. Throws `TemplateError`. */
   constructor(source: string, nowNs: bigint) {
-    this.#nodes = parseTemplate(source, templateFunctionNames);
+    this.#template = parseLineTemplate(source);
     this.#nowNs = nowNs;
   }
 
-  /** Throws `TemplateFault`. */
+  /** Throws `TemplateError`. */
   execute(line: TemplateLine): string {
     const own: Readonly<Record<string, TemplateFunction>> = {
       __line__: () => line.text,
       __timestamp__: () => new GoTime(line.timeNs),
       now: () => new GoTime(this.#nowNs),
     };
-    const scope: TemplateScope = {
-      label: (name) => line.label(name),
-      labels: () => line.labels(),
-      function: (name) => own[name] ?? lokiFunctions.get(name) ?? builtins.get(name),
-    };
-    return executeTemplate(this.#nodes, scope);
+    return executeTemplate(this.#template, {
+      data: new Labels(line),
+      outputCharsMax,
+      function: (name) => own[name] ?? lokiFunctions.get(name),
+    });
+  }
+}
+
+class Labels extends LazyMap {
+  readonly #line: TemplateLine;
+
+  constructor(line: TemplateLine) {
+    super();
+    this.#line = line;
+  }
+
+  field(name: string): string {
+    return this.#line.label(name) ?? "";
+  }
+
+  whole(): Record<string, string> {
+    return this.#line.labels();
   }
 }

@@ -1,4 +1,4 @@
-/** The tree of a template: Go's text/template without `define` and `template`. */
+/** The tree of a template: Go's text/template without `block`. */
 
 export type Node =
   | { readonly type: "text"; readonly text: string }
@@ -9,6 +9,7 @@ export type Node =
       readonly body: readonly Node[];
       readonly otherwise: readonly Node[];
     }
+  | { readonly type: "template"; readonly name: string; readonly pipe: Pipe | undefined }
   | { readonly type: "break" | "continue" };
 
 /** Commands joined by `|`: the value of each is the last argument of the next. */
@@ -27,3 +28,9 @@ export type Operand =
   | { readonly type: "variable"; readonly name: string; readonly fields: readonly string[] }
   | { readonly type: "function"; readonly name: string }
   | { readonly type: "paren"; readonly pipe: Pipe; readonly fields: readonly string[] };
+
+export interface Template {
+  readonly nodes: readonly Node[];
+  /** By `define`. */
+  readonly defined: ReadonlyMap<string, readonly Node[]>;
+}

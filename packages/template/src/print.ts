@@ -1,5 +1,5 @@
 /** How values of a template are printed, and fmt.Sprintf. Source: Go strconv.FormatFloat, fmt. */
-import { GoTime } from "./time.ts";
+import { GoDuration, GoTime } from "./time.ts";
 
 /** `%v` of a float64: shortest, with an exponent from 1e21 and below 1e-4. */
 function formatFloat(value: number): string {
@@ -15,6 +15,29 @@ function goExponent(text: string): string {
   return text.replace(/e([+-])(\d)$/, "e$10$2");
 }
 
+/** `%.<digits>g`. */
+export function formatGeneral(value: number, digits: number): string {
+  if (!Number.isFinite(value) || value === 0) return formatFloat(value);
+  const exponential = value.toExponential(Math.max(0, digits - 1));
+  const exponent = Number(/e([+-]\d+)$/.exec(exponential)?.[1] ?? 0);
+  if (exponent < -4 || exponent >= Math.max(1, digits)) {
+    const [mantissa = "", power = ""] = exponential.split("e");
+    const short = mantissa.includes(".") ? mantissa.replace(/\.?0+$/, "") : mantissa;
+    return goExponent(`${short}e${power}`);
+  }
+  const fixed = value.toFixed(Math.max(0, digits - 1 - exponent));
+  return fixed.includes(".") ? fixed.replace(/\.?0+$/, "") : fixed;
+}
+
+/** Go's truth: not the zero value of its type, not an empty collection. */
+export function isTrue(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0;
+  if (value instanceof GoTime || value instanceof GoDuration) return true;
+  if (typeof value === "object" && value !== null) return Object.keys(value).length > 0;
+  return Boolean(value) || Number.isNaN(value);
+}
+
+/** As `{{ }}` and `%v` print it. */
 export function printValue(value: unknown): string {
   switch (typeof value) {
     case "string":
@@ -26,7 +49,7 @@ export function printValue(value: unknown): string {
       return String(value);
     case "object": {
       if (value === null) return "<no value>";
-      if (value instanceof GoTime) return value.toString();
+      if (value instanceof GoTime || value instanceof GoDuration) return value.toString();
       if (Array.isArray(value)) return `[${value.map(printValue).join(" ")}]`;
       const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
       return `map[${entries.map(([key, each]) => `${key}:${printValue(each)}`).join(" ")}]`;
@@ -109,10 +132,7 @@ function formatNumber(letter: string, value: number, digits: number, wrong: stri
     return Number.isFinite(value)
       ? goExponent(value.toExponential(digits < 0 ? 6 : digits))
       : formatFloat(value);
-  if (letter === "g")
-    return digits < 0 || !Number.isFinite(value)
-      ? formatFloat(value)
-      : formatFloat(Number(value.toPrecision(Math.max(1, digits))));
+  if (letter === "g") return digits < 0 ? formatFloat(value) : formatGeneral(value, digits);
   if (!Number.isInteger(value)) return wrong;
   if (letter === "d") return value.toFixed(0);
   if (letter === "c")
@@ -126,5 +146,6 @@ function goType(arg: unknown): string {
   if (typeof arg === "number") return Number.isInteger(arg) ? "int" : "float64";
   if (typeof arg === "boolean") return "bool";
   if (arg instanceof GoTime) return "time.Time";
+  if (arg instanceof GoDuration) return "time.Duration";
   return typeof arg === "string" ? "string" : "map[string]interface {}";
 }

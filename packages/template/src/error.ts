@@ -6,3 +6,7 @@ export class TemplateError extends SkoposError {
     super("bad-template", message, options);
   }
 }
+
+export function errorAt(line: number, reason: string): TemplateError {
+  return new TemplateError(`template line ${line}: ${reason}`);
+}

@@ -1,5 +1,5 @@
 /** Splits a template into text and actions, and an action into tokens. Source: Go text/template's lexer. */
-import { TemplateFault } from "./error.ts";
+import { errorAt } from "./error.ts";
 
 export interface Token {
   readonly type:
@@ -16,7 +16,7 @@ export interface Token {
 
 export type Piece =
   | { readonly type: "text"; readonly text: string }
-  | { readonly type: "action"; readonly tokens: readonly Token[] };
+  | { readonly type: "action"; readonly tokens: readonly Token[]; readonly line: number };
 
 const token =
   /(\s+)|("(?:[^"\\\n]|\\.)*"|`[^`]*`|'(?:[^'\\\n]|\\.)+')|([+-]?(?:0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?))|(\.[\p{L}_][\p{L}\p{Nd}_]*)|(\$[\p{L}\p{Nd}_]*)|([\p{L}_][\p{L}\p{Nd}_]*)|(\.)|(:=|=|\||\(|\)|,)/uy;
@@ -31,11 +31,13 @@ const types = [
   "punctuation",
 ] as const;
 
-/** Text beside `{{-` and `-}}` is trimmed, comments vanish. Throws `TemplateFault`. */
+/** Text beside `{{-` and `-}}` is trimmed, comments vanish. Throws `TemplateError` with the line. */
 export function lexTemplate(source: string): Piece[] {
   const pieces: Piece[] = [];
   let at = 0;
   let trimsNext = false;
+  let line = 1;
+  let counted = 0;
   while (at < source.length) {
     const open = source.indexOf("{{", at);
     let text = source.slice(at, open < 0 ? source.length : open);
@@ -44,12 +46,21 @@ export function lexTemplate(source: string): Piece[] {
     if (trimsBefore) text = text.trimEnd();
     if (text !== "") pieces.push({ type: "text", text });
     if (open < 0) break;
-    const action = lexAction(source, open + (trimsBefore ? 3 : 2));
-    if (action.tokens) pieces.push({ type: "action", tokens: action.tokens });
+    line += newlines(source, counted, open);
+    counted = open;
+    const action = lexAction(source, open + (trimsBefore ? 3 : 2), line);
+    if (action.tokens) pieces.push({ type: "action", tokens: action.tokens, line });
     trimsNext = action.trimsAfter;
     at = action.end;
   }
   return pieces;
+}
+
+function newlines(source: string, from: number, to: number): number {
+  let count = 0;
+  for (let at = source.indexOf("\n", from); at >= 0 && at < to; at = source.indexOf("\n", at + 1))
+    count++;
+  return count;
 }
 
 interface Action {
@@ -59,7 +70,7 @@ interface Action {
   readonly trimsAfter: boolean;
 }
 
-function lexAction(source: string, start: number): Action {
+function lexAction(source: string, start: number, line: number): Action {
   const comment = /^\s*\/\*[\s\S]*?\*\/(\s-)?\s*\}\}/.exec(source.slice(start));
   if (comment)
     return {
@@ -74,8 +85,8 @@ function lexAction(source: string, start: number): Action {
     token.lastIndex = at;
     const match = token.exec(source);
     if (!match) {
-      if (at >= source.length) throw new TemplateFault("unclosed action");
-      throw new TemplateFault(`unexpected ${JSON.stringify(source[at])} in an action`);
+      if (at >= source.length) throw errorAt(line, "unclosed action");
+      throw errorAt(line, `unexpected ${JSON.stringify(source[at])} in an action`);
     }
     const index = match.slice(1).findIndex((group) => group !== undefined);
     // Blank before the closing trim mark belongs to it.

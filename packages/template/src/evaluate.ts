@@ -1,24 +1,45 @@
-/** Executes a parsed template on a map of labels. A missing key is "", as Loki has it. Bounded in steps and output. */
-import type { Command, Node, Operand, Pipe } from "./ast.ts";
-import { TemplateFault } from "./error.ts";
-import { printValue } from "./print.ts";
+/** Executes a parsed template. Bounded in steps, in output and in how deep templates call each other. */
+import type { Command, Node, Operand, Pipe, Template } from "./ast.ts";
+import { builtins } from "./builtins.ts";
+import { TemplateError } from "./error.ts";
+import { isTrue, printValue } from "./print.ts";
 import { GoTime } from "./time.ts";
 
 export type TemplateFunction = (...args: unknown[]) => unknown;
 
-/** What a template sees of the line it is executed on. */
+/** A map whose values are looked up one by one, and which is made whole only where a template wants all of it. */
+export abstract class LazyMap {
+  abstract field(name: string): unknown;
+  abstract whole(): Readonly<Record<string, unknown>>;
+}
+
 export interface TemplateScope {
-  /** A label's value; undefined when there is none. */
-  label(name: string): string | undefined;
-  labels(): Record<string, string>;
+  /** The dot at the start, which is `$` too. */
+  readonly data: unknown;
+  /** With their `$`. */
+  readonly variables?: Readonly<Record<string, unknown>>;
+  /** What an absent key of a map is: `""` as with Go's `missingkey=zero` on maps of texts, else no value. */
+  readonly missing?: "";
+  readonly outputCharsMax: number;
+  /** Beside Go's own. */
   function(name: string): TemplateFunction | undefined;
 }
 
 const stepsMax = 100_000;
-const outputCharsMax = 1024 * 1024;
+const callDepthMax = 20;
 
-/** Stands for the labels until a template asks for all of them. */
-const dotOfLabels = Symbol("labels");
+/** Throws `TemplateError`, or what a function throws. */
+export function executeTemplate(template: Template, scope: TemplateScope): string {
+  const [only] = template.nodes;
+  if (template.nodes.length === 1 && only?.type === "text") return only.text;
+  const variables = new Variables(undefined);
+  variables.declare("$", scope.data);
+  if (scope.variables)
+    for (const [name, value] of Object.entries(scope.variables)) variables.declare(name, value);
+  const execution = new Execution(template, scope);
+  execution.block(template.nodes, scope.data, variables);
+  return execution.output;
+}
 
 class Variables {
   readonly #parent: Variables | undefined;
@@ -45,11 +66,14 @@ class Variables {
 type Control = Extract<Node, { pipe: Pipe; body: readonly Node[] }>;
 
 class Execution {
+  readonly #template: Template;
   readonly #scope: TemplateScope;
   #output = "";
   #steps = 0;
+  #callDepth = 0;
 
-  constructor(scope: TemplateScope) {
+  constructor(template: Template, scope: TemplateScope) {
+    this.#template = template;
     this.#scope = scope;
   }
 
@@ -57,21 +81,24 @@ class Execution {
     return this.#output;
   }
 
+  /** Returns why it ended early. */
   block(
     nodes: readonly Node[],
     dot: unknown,
     variables: Variables,
   ): "break" | "continue" | undefined {
     for (const node of nodes) {
-      if (++this.#steps > stepsMax) throw new TemplateFault("the template runs too long");
+      this.#step();
       if (node.type === "text") this.#write(node.text);
+      else if (node.type === "template")
+        this.#callTemplate(node.name, node.pipe && this.#pipe(node.pipe, dot, variables));
       else if (!("pipe" in node)) return node.type;
       else if ("body" in node) {
         const left = this.#control(node, dot, new Variables(variables));
         if (left) return left;
       } else {
         const value = this.#pipe(node.pipe, dot, variables);
-        if (node.pipe.variables.length === 0) this.#write(printValue(this.#shown(value)));
+        if (node.pipe.variables.length === 0) this.#write(printValue(shown(value)));
       }
     }
     return undefined;
@@ -80,30 +107,36 @@ class Execution {
   #control(node: Control, dot: unknown, variables: Variables): "break" | "continue" | undefined {
     if (node.type === "range") return this.#range(node, dot, variables);
     const value = this.#pipe(node.pipe, dot, variables);
-    if (!isTrue(this.#shown(value))) return this.block(node.otherwise, dot, variables);
+    if (!isTrue(shown(value))) return this.block(node.otherwise, dot, variables);
     return this.block(node.body, node.type === "with" ? value : dot, variables);
   }
 
   #range(node: Control, dot: unknown, variables: Variables) {
-    const [first, second] = node.pipe.variables;
-    const value = this.#shown(this.#commands(node.pipe, dot, variables));
+    const { variables: names, declares } = node.pipe;
+    const value = shown(this.#commands(node.pipe, dot, variables));
     const entries = entriesOf(value);
     if (entries.length === 0) return this.block(node.otherwise, dot, variables);
     for (const [key, item] of entries) {
+      this.#step();
       const inner = new Variables(variables);
-      if (second !== undefined) {
-        inner.declare(first ?? "", key);
-        inner.declare(second, item);
-      } else if (first !== undefined) inner.declare(first, item);
+      const pair = names.length === 2 ? [key, item] : [item];
+      for (const [i, name] of names.entries())
+        if (declares) inner.declare(name, pair[i]);
+        else inner.assign(name, pair[i]);
       if (this.block(node.body, item, inner) === "break") break;
     }
     return undefined;
   }
 
+  #step(): void {
+    if (++this.#steps > stepsMax) throw new TemplateError("the template runs too long");
+  }
+
   #write(text: string): void {
+    const { outputCharsMax } = this.#scope;
+    if (this.#output.length + text.length > outputCharsMax)
+      throw new TemplateError(`the template writes more than ${outputCharsMax} characters`);
     this.#output += text;
-    if (this.#output.length > outputCharsMax)
-      throw new TemplateFault("the template writes too much");
   }
 
   #pipe(pipe: Pipe, dot: unknown, variables: Variables): unknown {
@@ -127,14 +160,14 @@ class Execution {
     variables: Variables,
     last: readonly unknown[],
   ): unknown {
-    if (++this.#steps > stepsMax) throw new TemplateFault("the template runs too long");
+    this.#step();
     const [head, ...rest] = command;
     if (!head) return undefined;
     if (head.type === "function" && (head.name === "and" || head.name === "or"))
       return this.#logic(head.name, rest, dot, variables, last);
     const args = () => [
-      ...rest.map((operand) => this.#shown(this.#operand(operand, dot, variables))),
-      ...last.map((value) => this.#shown(value)),
+      ...rest.map((operand) => shown(this.#operand(operand, dot, variables))),
+      ...last.map((value) => shown(value)),
     ];
     if (head.type === "function") return this.#call(head.name, args());
     if (rest.length === 0 && last.length === 0) return this.#operand(head, dot, variables);
@@ -151,16 +184,37 @@ class Execution {
   ): unknown {
     let value: unknown;
     for (const operand of operands) {
-      value = this.#shown(this.#operand(operand, dot, variables));
+      value = shown(this.#operand(operand, dot, variables));
       if (isTrue(value) === (name === "or")) return value;
     }
     return last.length > 0 ? last[0] : value;
   }
 
   #call(name: string, args: readonly unknown[]): unknown {
-    const called = this.#scope.function(name);
-    if (!called) throw new TemplateFault(`function ${JSON.stringify(name)} not defined`);
+    if (name === "tmpl") return this.#rendered(printValue(args[0]), args[1]);
+    const called = this.#scope.function(name) ?? builtins.get(name);
+    if (!called) throw new TemplateError(`function ${JSON.stringify(name)} not defined`);
     return called(...args);
+  }
+
+  #callTemplate(name: string, data: unknown): void {
+    const nodes = this.#template.defined.get(name);
+    if (!nodes) throw new TemplateError(`template ${JSON.stringify(name)} not defined`);
+    if (++this.#callDepth > callDepthMax) throw new TemplateError("templates call too deep");
+    const variables = new Variables(undefined);
+    variables.declare("$", data);
+    this.block(nodes, data, variables);
+    this.#callDepth--;
+  }
+
+  /** The output of a defined template as a value: what `tmpl` gives. */
+  #rendered(name: string, data: unknown): string {
+    const before = this.#output;
+    this.#output = "";
+    this.#callTemplate(name, data);
+    const text = this.#output;
+    this.#output = before;
+    return text;
   }
 
   /** The one method with arguments: `.Format` of a time. */
@@ -170,7 +224,7 @@ class Execution {
       const owner = this.#operand({ ...head, fields }, dot, variables);
       if (owner instanceof GoTime) return owner.format(printValue(args[0]));
     }
-    throw new TemplateFault("can't give arguments to what is not a function");
+    throw new TemplateError("can't give arguments to what is not a function");
   }
 
   #operand(operand: Operand, dot: unknown, variables: Variables): unknown {
@@ -191,17 +245,13 @@ class Execution {
   #fields(value: unknown, fields: readonly string[]): unknown {
     let found = value;
     for (const field of fields) {
-      if (found === dotOfLabels) found = this.#scope.label(field) ?? "";
+      if (found instanceof LazyMap) found = found.field(field);
       else if (found instanceof GoTime) found = timeField(found, field);
       else if (typeof found === "object" && found !== null && !Array.isArray(found))
-        found = Object.hasOwn(found, field) ? Reflect.get(found, field) : undefined;
-      else throw new TemplateFault(`can't evaluate field ${field} in ${printValue(found)}`);
+        found = Object.hasOwn(found, field) ? Reflect.get(found, field) : this.#scope.missing;
+      else throw new TemplateError(`can't evaluate field ${field} in ${printValue(found)}`);
     }
     return found;
-  }
-
-  #shown(value: unknown): unknown {
-    return value === dotOfLabels ? this.#scope.labels() : value;
   }
 }
 
@@ -228,16 +278,12 @@ function timeField(time: GoTime, field: string): unknown {
     case "Weekday":
       return time.format("Monday");
     default:
-      throw new TemplateFault(`can't evaluate field ${field} of a time`);
+      throw new TemplateError(`can't evaluate field ${field} of a time`);
   }
 }
 
-/** Go's truth: not the zero value of its type, not an empty collection. */
-function isTrue(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length > 0;
-  if (value instanceof GoTime) return true;
-  if (typeof value === "object" && value !== null) return Object.keys(value).length > 0;
-  return Boolean(value) || Number.isNaN(value);
+function shown(value: unknown): unknown {
+  return value instanceof LazyMap ? value.whole() : value;
 }
 
 function entriesOf(value: unknown): (readonly [unknown, unknown])[] {
@@ -246,16 +292,5 @@ function entriesOf(value: unknown): (readonly [unknown, unknown])[] {
   if (typeof value === "number" && Number.isInteger(value) && value <= stepsMax)
     return Array.from({ length: Math.max(0, value) }, (_, i) => [i, i] as const);
   if (typeof value === "object") return Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  throw new TemplateFault(`range can't iterate over ${printValue(value)}`);
-}
-
-/** Throws `TemplateFault` when a function refuses its arguments. */
-export function executeTemplate(nodes: readonly Node[], scope: TemplateScope): string {
-  const [only] = nodes;
-  if (nodes.length === 1 && only?.type === "text") return only.text;
-  const variables = new Variables(undefined);
-  variables.declare("$", dotOfLabels);
-  const execution = new Execution(scope);
-  execution.block(nodes, dotOfLabels, variables);
-  return execution.output;
+  throw new TemplateError(`range can't iterate over ${printValue(value)}`);
 }

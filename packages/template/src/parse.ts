@@ -1,43 +1,57 @@
 /** Parses templates. Source: Go text/template/parse. */
-import { unquoteGo } from "../syntax/lexer.ts";
-import type { Command, Node, Operand, Pipe } from "./ast.ts";
-import { TemplateFault } from "./error.ts";
+import { unquoteGo } from "@skopos/model";
+import type { Command, Node, Operand, Pipe, Template } from "./ast.ts";
+import { errorAt, TemplateError } from "./error.ts";
 import { lexTemplate, type Piece, type Token } from "./lex.ts";
 
 const sourceCharsMax = 64 * 1024;
 const depthMax = 50;
 
-/** `functions` are the names that may be called. Throws `TemplateFault`. */
-export function parseTemplate(source: string, functions: ReadonlySet<string>): readonly Node[] {
+/** What a template may name. */
+export interface TemplateNames {
+  readonly functions: ReadonlySet<string>;
+  /** With their `$`; `$` itself is always there. */
+  readonly variables?: readonly string[];
+}
+
+/** Throws `TemplateError` with the line, in Go's words. */
+export function parseTemplate(source: string, names: TemplateNames): Template {
   if (source.length > sourceCharsMax)
-    throw new TemplateFault(`a template has at most ${sourceCharsMax} characters`);
-  return new Parser(lexTemplate(source), functions).parse();
+    throw new TemplateError(`a template has at most ${sourceCharsMax} characters`);
+  return new Parser(lexTemplate(source), names).parse();
 }
 
 class Parser {
   readonly #pieces: readonly Piece[];
   readonly #functions: ReadonlySet<string>;
+  readonly #defined = new Map<string, readonly Node[]>();
   #at = 0;
+  #line = 1;
   #depth = 0;
   #tokens: readonly Token[] = [];
   #token = 0;
   /** Innermost last. */
-  readonly #scopes: Set<string>[] = [new Set(["$"])];
+  #scopes: Set<string>[];
 
-  constructor(pieces: readonly Piece[], functions: ReadonlySet<string>) {
+  constructor(pieces: readonly Piece[], { functions, variables = [] }: TemplateNames) {
     this.#pieces = pieces;
     this.#functions = functions;
+    this.#scopes = [new Set(["$", ...variables])];
   }
 
-  parse(): readonly Node[] {
+  parse(): Template {
     const { nodes, end } = this.#block();
-    if (end !== undefined) throw new TemplateFault(`unexpected {{${end}}}`);
-    return nodes;
+    if (end !== undefined) this.#fail(`unexpected {{${end}}}`);
+    return { nodes, defined: this.#defined };
+  }
+
+  #fail(reason: string): never {
+    throw errorAt(this.#line, reason);
   }
 
   /** Nodes up to `end` or `else`, whose word is consumed; undefined at the end of the template. */
   #block(): { nodes: Node[]; end: "end" | "else" | undefined } {
-    if (++this.#depth > depthMax) throw new TemplateFault("blocks nest too deep");
+    if (++this.#depth > depthMax) this.#fail("blocks nest too deep");
     const nodes: Node[] = [];
     let end: "end" | "else" | undefined;
     while (this.#at < this.#pieces.length && end === undefined) {
@@ -47,6 +61,7 @@ class Parser {
         nodes.push(piece);
         continue;
       }
+      this.#line = piece.line;
       this.#tokens = piece.tokens.filter(
         (one, i) => one.type !== "space" || parts(piece.tokens, i),
       );
@@ -56,7 +71,8 @@ class Parser {
         this.#token++;
         if (word === "end") this.#expectEnd();
         end = word;
-      } else nodes.push(this.#action(word));
+      } else if (word === "define") this.#define();
+      else nodes.push(this.#action(word));
     }
     this.#depth--;
     return { nodes, end };
@@ -72,15 +88,34 @@ class Parser {
       this.#expectEnd();
       return { type: word };
     }
-    if (word === "define" || word === "template" || word === "block")
-      throw new TemplateFault(`{{${word}}} is not supported`);
+    if (word === "template") {
+      this.#token++;
+      const name = this.#name();
+      const pipe = this.#token < this.#tokens.length ? this.#pipe() : undefined;
+      this.#expectEnd();
+      return { type: "template", name, pipe };
+    }
+    if (word === "block") this.#fail("{{block}} is not supported: use {{define}} and {{template}}");
     const pipe = this.#pipe();
     this.#expectEnd();
     return { type: "action", pipe };
   }
 
+  #define(): void {
+    this.#token++;
+    const name = this.#name();
+    this.#expectEnd();
+    const outer = this.#scopes;
+    this.#scopes = [new Set(["$"])];
+    const { nodes, end } = this.#block();
+    this.#scopes = outer;
+    if (end !== "end") this.#fail(`unexpected EOF: {{define}} is not closed with {{end}}`);
+    this.#defined.set(name, nodes);
+  }
+
   #control(type: "if" | "with" | "range"): Node {
     this.#scopes.push(new Set());
+    if (this.#tokens[this.#token]?.type === "space") this.#token++;
     const pipe = this.#pipe();
     this.#expectEnd();
     const body = this.#block();
@@ -99,7 +134,7 @@ class Parser {
         end = rest.end;
       }
     }
-    if (end !== "end") throw new TemplateFault("unexpected EOF");
+    if (end !== "end") this.#fail(`unexpected EOF: {{${type}}} is not closed with {{end}}`);
     this.#scopes.pop();
     return { type, pipe, body: body.nodes, otherwise };
   }
@@ -111,7 +146,13 @@ class Parser {
 
   #expectEnd(): void {
     const token = this.#tokens[this.#token];
-    if (token) throw new TemplateFault(`unexpected ${JSON.stringify(token.text)} in an action`);
+    if (token) this.#fail(`unexpected ${JSON.stringify(token.text)} in an action`);
+  }
+
+  #name(): string {
+    const token = this.#tokens[this.#token++];
+    if (token?.type !== "string") return this.#fail("expected a name in quotes");
+    return String(this.#literal(token.text));
   }
 
   #isPunctuation(text: string): boolean {
@@ -156,10 +197,10 @@ class Parser {
       if (!token || this.#isPunctuation("|") || this.#isPunctuation(")")) break;
       operands.push(this.#operand(token));
     }
-    if (operands.length === 0) throw new TemplateFault("missing value for command");
+    if (operands.length === 0) this.#fail("missing value for command");
     const [first] = operands;
     if (operands.length > 1 && first?.type === "literal")
-      throw new TemplateFault(`can't give argument to non-function ${JSON.stringify(first.value)}`);
+      this.#fail(`can't give argument to non-function ${JSON.stringify(first.value)}`);
     return operands;
   }
 
@@ -167,7 +208,7 @@ class Parser {
     this.#token++;
     switch (token.type) {
       case "string":
-        return { type: "literal", value: literal(token.text) };
+        return { type: "literal", value: this.#literal(token.text) };
       case "number":
         return { type: "literal", value: Number(token.text) };
       case "dot":
@@ -176,27 +217,41 @@ class Parser {
         return { type: "dot", fields: [token.text.slice(1), ...this.#fields()] };
       case "variable":
         if (!this.#scopes.some((scope) => scope.has(token.text)))
-          throw new TemplateFault(`undefined variable ${JSON.stringify(token.text)}`);
+          this.#fail(`undefined variable ${JSON.stringify(token.text)}`);
         return { type: "variable", name: token.text, fields: this.#fields() };
       case "word":
-        return this.#named(token.text);
+        return this.#withFields(this.#named(token.text));
       default:
-        if (token.text !== "(")
-          throw new TemplateFault(`unexpected ${JSON.stringify(token.text)} in an action`);
+        if (token.text !== "(") this.#fail(`unexpected ${JSON.stringify(token.text)} in an action`);
     }
-    if (++this.#depth > depthMax) throw new TemplateFault("parentheses nest too deep");
+    if (++this.#depth > depthMax) this.#fail("parentheses nest too deep");
     const pipe = this.#pipe();
-    if (!this.#isPunctuation(")")) throw new TemplateFault("unclosed left paren");
+    if (!this.#isPunctuation(")")) this.#fail("unclosed left paren");
     this.#token++;
     this.#depth--;
     return { type: "paren", pipe, fields: this.#fields() };
   }
 
+  /** `now.Unix` is a field of what the function gives. */
+  #withFields(operand: Operand): Operand {
+    const fields = this.#fields();
+    if (fields.length === 0) return operand;
+    const pipe = { variables: [], declares: false, commands: [[operand]] };
+    return { type: "paren", pipe, fields };
+  }
+
+  #literal(text: string): string | number {
+    if (text.startsWith("'")) {
+      const body = unquoteGo(`"${text.slice(1, -1).replaceAll('"', String.raw`\"`)}"`);
+      return body?.codePointAt(0) ?? 0;
+    }
+    return unquoteGo(text) ?? this.#fail(`bad escape in ${text}`);
+  }
+
   #named(text: string): Operand {
     if (text === "true" || text === "false") return { type: "literal", value: text === "true" };
     if (text === "nil") return { type: "literal", value: undefined };
-    if (!this.#functions.has(text))
-      throw new TemplateFault(`function ${JSON.stringify(text)} not defined`);
+    if (!this.#functions.has(text)) this.#fail(`function ${JSON.stringify(text)} not defined`);
     return { type: "function", name: text };
   }
 
@@ -215,16 +270,9 @@ function parts(tokens: readonly Token[], i: number): boolean {
   const before = tokens[i - 1];
   return (
     tokens[i + 1]?.type === "field" &&
-    (before?.type === "variable" || before?.type === "field" || before?.text === ")")
+    (before?.type === "variable" ||
+      before?.type === "field" ||
+      before?.type === "word" ||
+      before?.text === ")")
   );
-}
-
-function literal(text: string): string | number {
-  if (text.startsWith("'")) {
-    const body = unquoteGo(`"${text.slice(1, -1).replaceAll('"', '\\"')}"`);
-    return body?.codePointAt(0) ?? 0;
-  }
-  const value = unquoteGo(text);
-  if (value === undefined) throw new TemplateFault(`bad escape in ${text}`);
-  return value;
 }

@@ -1,5 +1,5 @@
 /** Moments in templates: Go's time.Time, with its layouts for printing and reading. Source: Go time/format.go. */
-import { TemplateFault } from "./error.ts";
+import { TemplateError } from "./error.ts";
 
 const nsPerSecond = 1_000_000_000n;
 const months = [
@@ -19,6 +19,34 @@ const months = [
 const days = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const layoutPart =
   /January|Jan|Monday|Mon|MST|2006|Z07:00|Z0700|Z07|-07:00|-0700|-07|[.,](?:0+|9+)(?!\d)|002|01|02|03|04|05|06|15|PM|pm|_2|1|2|3|4|5/g;
+
+/** A time.Duration, printed like `1h2m3.5s`. */
+export class GoDuration {
+  readonly seconds: number;
+
+  constructor(seconds: number) {
+    this.seconds = seconds;
+  }
+
+  toString(): string {
+    const sign = this.seconds < 0 ? "-" : "";
+    const size = Math.abs(this.seconds);
+    if (size === 0) return "0s";
+    if (size < 1e-6) return `${sign}${toNanos(size * 1e9)}ns`;
+    if (size < 1e-3) return `${sign}${toNanos(size * 1e6)}µs`;
+    if (size < 1) return `${sign}${toNanos(size * 1e3)}ms`;
+    const hours = Math.floor(size / 3600);
+    const minutes = Math.floor((size % 3600) / 60);
+    const rest = `${toNanos(size % 60)}s`;
+    if (hours > 0) return `${sign}${hours}h${minutes}m${rest}`;
+    return minutes > 0 ? `${sign}${minutes}m${rest}` : `${sign}${rest}`;
+  }
+}
+
+/** Without the noise of binary fractions. */
+function toNanos(value: number): number {
+  return Math.round(value * 1e9) / 1e9;
+}
 
 export class GoTime {
   readonly ns: bigint;
@@ -171,16 +199,16 @@ function escaped(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 }
 
-/** Throws `TemplateFault`. */
+/** Throws `TemplateError`. */
 export function parseTime(layout: string, text: string, zoneSeconds = 0): GoTime {
   let found: Record<string, string | undefined> | undefined;
   try {
     found = readerOf(layout).exec(text)?.groups;
   } catch {
-    throw new TemplateFault(`not a layout of a time: ${JSON.stringify(layout)}`);
+    throw new TemplateError(`not a layout of a time: ${JSON.stringify(layout)}`);
   }
   if (!found)
-    throw new TemplateFault(`cannot read ${JSON.stringify(text)} as ${JSON.stringify(layout)}`);
+    throw new TemplateError(`cannot read ${JSON.stringify(text)} as ${JSON.stringify(layout)}`);
   const year =
     found["year"] !== undefined
       ? Number(found["year"])
@@ -210,7 +238,7 @@ function offsetOf(zone: string): number {
   );
 }
 
-/** Seconds east of UTC of a named zone, about the time `atMs`. Throws `TemplateFault`. */
+/** Seconds east of UTC of a named zone, about the time `atMs`. Throws `TemplateError`. */
 export function zoneOffset(zone: string, atMs: number): number {
   try {
     const parts = new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName: "longOffset" });
@@ -218,6 +246,6 @@ export function zoneOffset(zone: string, atMs: number): number {
     const match = /GMT([-+]\d{2}:\d{2})/.exec(name);
     return match ? offsetOf(match[1] ?? "Z") : 0;
   } catch {
-    throw new TemplateFault(`unknown time zone ${zone}`);
+    throw new TemplateError(`unknown time zone ${zone}`);
   }
 }
