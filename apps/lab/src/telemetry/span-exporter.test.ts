@@ -1,5 +1,6 @@
 import { createServer, type Server } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
+import { SendBuffer } from "../http/send-buffer.ts";
 import { LogShipper } from "../node/log-shipper.ts";
 import { listen } from "../pod/listen.ts";
 import { closedPort } from "../testing/proxy-pair.ts";
@@ -90,16 +91,6 @@ describe("SpanExporter", () => {
     await exporter.close();
     expect(bodies).toEqual([]);
   });
-
-  it("keeps spans while the collector is away, drops the oldest beyond its bound and counts them", async () => {
-    const exporter = new SpanExporter(`http://127.0.0.1:${await closedPort()}`, {});
-    for (let i = 0; i < 5000; i++) exporter.record(span());
-    await expect.poll(() => exporter.failures).toBeGreaterThan(0);
-    expect(exporter.dropped).toBeGreaterThanOrEqual(5000 - 4096);
-    expect(exporter.dropped).toBeLessThan(5000);
-    expect(exporter.exported).toBe(0);
-    await exporter.close();
-  });
 });
 
 describe("LogShipper", () => {
@@ -127,14 +118,34 @@ describe("LogShipper", () => {
       },
     ]);
   });
+});
 
-  it("keeps lines that Loki refused for the next try", async () => {
+describe("SendBuffer", () => {
+  const bounds = { path: "/", itemsMax: 400, batchMax: 50, everyMs: 60_000 };
+  const encode = (batch: readonly number[]) => JSON.stringify(batch);
+
+  it("keeps items while the collector is away, drops the oldest beyond its bound and counts them", async () => {
+    const url = `http://127.0.0.1:${await closedPort()}`;
+    const buffer = new SendBuffer<number>({ ...bounds, url, encode });
+    for (let i = 0; i < 500; i++) buffer.add(i);
+    await expect.poll(() => buffer.failures).toBe(1);
+    expect(buffer.sent).toBe(0);
+    expect(buffer.dropped).toBeGreaterThanOrEqual(100);
+    expect(buffer.dropped).toBeLessThan(200);
+    await buffer.close();
+  });
+
+  it("tries again, in order, what was refused", async () => {
     const { url, bodies } = await startCollector(500);
-    const shipper = new LogShipper(url);
-    shipper.add("{}", "kept", 1);
-    await shipper.flush();
-    expect(shipper).toMatchObject({ shipped: 0, failures: 1, dropped: 0 });
-    await shipper.close();
-    expect(bodies).toHaveLength(2);
+    const buffer = new SendBuffer<number>({ ...bounds, url, encode });
+    for (let i = 0; i < 3; i++) buffer.add(i);
+    await buffer.flush();
+    expect(buffer).toMatchObject({ sent: 0, failures: 1, dropped: 0 });
+    buffer.add(3);
+    await buffer.close();
+    expect(bodies.map(({ body }) => body)).toEqual([
+      [0, 1, 2],
+      [0, 1, 2, 3],
+    ]);
   });
 });

@@ -1,9 +1,5 @@
-/**
- * Sends spans to a collector over OTLP/HTTP with JSON bodies, in batches. The buffer is bounded: when the collector is
- * down or slow the oldest spans are dropped and counted; nothing that records a span ever waits.
- */
-import { messageOf } from "@skopos/model";
-import { HttpClient } from "../http/client.ts";
+/** Sends spans to a collector over OTLP/HTTP with JSON bodies. */
+import { SendBuffer } from "../http/send-buffer.ts";
 import { nanosText } from "./clock.ts";
 import type { TraceContext } from "./trace-context.ts";
 
@@ -27,75 +23,27 @@ const batchSpansMax = 512;
 const flushEveryMs = 1000;
 
 export class SpanExporter {
-  dropped = 0;
-  exported = 0;
-  failures = 0;
-  lastFailure = "";
-  readonly #resource: string;
-  readonly #client: HttpClient;
-  readonly #path: string;
-  readonly #host: string;
-  readonly #timer: ReturnType<typeof setInterval>;
-  #buffer: RecordedSpan[] = [];
-  #sending = false;
+  readonly #buffer: SendBuffer<RecordedSpan>;
 
   /** `collectorUrl`: base of an OTLP/HTTP receiver; "/v1/traces" is appended. */
   constructor(collectorUrl: string, resource: SpanAttributes) {
-    const url = new URL(collectorUrl);
-    this.#client = new HttpClient({
-      host: url.hostname,
-      port: Number(url.port || "80"),
-      timeoutMs: 5000,
-      idleMax: 1,
+    const resourceText = attributesText(resource);
+    this.#buffer = new SendBuffer({
+      url: collectorUrl,
+      path: "/v1/traces",
+      itemsMax: bufferedSpansMax,
+      batchMax: batchSpansMax,
+      everyMs: flushEveryMs,
+      encode: (batch) => encodeBatch(resourceText, batch),
     });
-    this.#host = url.host;
-    this.#path = `${url.pathname.replace(/\/$/, "")}/v1/traces`;
-    this.#resource = attributesText(resource);
-    this.#timer = setInterval(() => void this.flush(), flushEveryMs);
-    this.#timer.unref();
   }
 
   record(span: RecordedSpan): void {
-    if (!span.context.sampled) return;
-    if (this.#buffer.length >= bufferedSpansMax) {
-      this.#buffer.splice(0, bufferedSpansMax / 4);
-      this.dropped += bufferedSpansMax / 4;
-    }
-    this.#buffer.push(span);
-    if (this.#buffer.length >= batchSpansMax && !this.#sending) void this.flush();
+    if (span.context.sampled) this.#buffer.add(span);
   }
 
-  /** Sends what is buffered; resolves when sent or failed. Spans of a failed batch go back in line. */
-  async flush(): Promise<void> {
-    if (this.#sending || this.#buffer.length === 0) return;
-    this.#sending = true;
-    const batch = this.#buffer.splice(0, batchSpansMax);
-    try {
-      const body = Buffer.from(encodeBatch(this.#resource, batch));
-      const headers = ["host", this.#host, "content-type", "application/json"];
-      const response = await this.#client.request({
-        method: "POST",
-        path: this.#path,
-        headers,
-        body,
-      });
-      if (response.status >= 300) throw new Error(`the collector answered ${response.status}`);
-      this.exported += batch.length;
-    } catch (error) {
-      this.failures++;
-      this.lastFailure = messageOf(error);
-      const room = bufferedSpansMax - this.#buffer.length;
-      this.dropped += Math.max(0, batch.length - room);
-      this.#buffer = [...batch.slice(Math.max(0, batch.length - room)), ...this.#buffer];
-    } finally {
-      this.#sending = false;
-    }
-  }
-
-  async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.flush();
-    this.#client.close();
+  close(): Promise<void> {
+    return this.#buffer.close();
   }
 }
 
