@@ -11,7 +11,8 @@ import {
 } from "@skopos/model";
 import { defaultLimits } from "./limits.ts";
 import { histogramBuckets } from "./native-histogram.ts";
-import { formatSampleValue } from "./value-text.ts";
+import { formatPoint, formatSampleValue, formatTimestamp } from "./value-text.ts";
+import { WrittenSeries } from "./written-series.ts";
 
 /** About this many characters are gathered before a chunk is handed on. */
 const chunkSize = 64 * 1024;
@@ -53,32 +54,37 @@ export function* prometheusJsonChunks(result: MetricResult, stats?: object): Gen
 function* valuePieces(value: MetricValue): Generator<string> {
   switch (value.type) {
     case "scalar":
-      yield point(value.timeMs, value.value);
+      yield formatPoint(value.timeMs, value.value);
       return;
     case "string":
-      yield `[${timestamp(value.timeMs)},${JSON.stringify(value.value)}]`;
+      yield `[${formatTimestamp(value.timeMs)},${JSON.stringify(value.value)}]`;
       return;
     case "vector":
       yield "[";
       for (const [i, { labels, timeMs, value: number, histogram }] of value.samples.entries()) {
         const sample = histogram
           ? `"histogram":${histogramPoint(timeMs, histogram)}`
-          : `"value":${point(timeMs, number)}`;
+          : `"value":${formatPoint(timeMs, number)}`;
         yield `${i > 0 ? "," : ""}{"metric":${metric(labels)},${sample}}`;
       }
       yield "]";
       return;
     case "matrix":
       yield "[";
-      for (const [i, { labels, times, values, histograms }] of value.series.entries()) {
+      for (const [i, series] of value.series.entries()) {
+        const { labels, times, values, histograms } = series;
         yield `${i > 0 ? "," : ""}{"metric":${metric(labels)}`;
+        if (series instanceof WrittenSeries) {
+          yield `,"values":[${series.text}]}`;
+          continue;
+        }
         const floats: string[] = [];
         const held: string[] = [];
         for (let t = 0; t < times.length; t++) {
           const histogram = histograms?.get(t);
           const timeMs = times[t] ?? NaN;
           if (histogram) held.push(histogramPoint(timeMs, histogram));
-          else floats.push(point(timeMs, values[t] ?? NaN));
+          else floats.push(formatPoint(timeMs, values[t] ?? NaN));
         }
         if (floats.length > 0) yield `,"values":[${floats.join(",")}]`;
         if (held.length > 0) yield `,"histograms":[${held.join(",")}]`;
@@ -92,18 +98,6 @@ function metric(labels: LabelMap): string {
   return JSON.stringify(labels);
 }
 
-function point(timeMs: number, value: number): string {
-  return `[${timestamp(timeMs)},"${formatSampleValue(value)}"]`;
-}
-
-/** Seconds, with three decimals unless they are whole. */
-function timestamp(timeMs: number): string {
-  const size = Math.abs(timeMs);
-  const fraction = size % 1000;
-  const whole = `${timeMs < 0 ? "-" : ""}${Math.floor(size / 1000)}`;
-  return fraction === 0 ? whole : `${whole}.${String(fraction).padStart(3, "0")}`;
-}
-
 const quoted = (value: number): string => `"${formatSampleValue(value)}"`;
 
 function histogramPoint(timeMs: number, histogram: NativeHistogram): string {
@@ -112,5 +106,5 @@ function histogramPoint(timeMs: number, histogram: NativeHistogram): string {
       `[${boundaries},${quoted(lower)},${quoted(upper)},${quoted(count)}]`,
   );
   const list = buckets.length > 0 ? `,"buckets":[${buckets.join(",")}]` : "";
-  return `[${timestamp(timeMs)},{"count":${quoted(histogram.count)},"sum":${quoted(histogram.sum)}${list}}]`;
+  return `[${formatTimestamp(timeMs)},{"count":${quoted(histogram.count)},"sum":${quoted(histogram.sum)}${list}}]`;
 }

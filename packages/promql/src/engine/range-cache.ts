@@ -17,6 +17,7 @@ import {
 } from "@skopos/model";
 import { Reaches, type StepReach } from "../plan/reach.ts";
 import { compareLabels } from "./call.ts";
+import { WrittenSeries } from "./written-series.ts";
 
 export interface RangeCacheOptions {
   readonly clock: Clock;
@@ -33,12 +34,12 @@ interface Entry {
   readonly generation: string;
   readonly fromMs: number;
   readonly toMs: number;
-  readonly series: readonly MatrixSeries[];
+  readonly series: readonly WrittenSeries[];
   readonly sizeBytes: number;
 }
 
-const seriesBytes = 400;
-const pointBytes = 16;
+/** Of a point that is kept, text included. */
+const pointBytesMin = 40;
 const defaultLookbackMs = 300_000;
 
 /** What can be said about a range query before it is asked; undefined when its answer may still change. */
@@ -88,7 +89,7 @@ export class RangeCache {
     const known = this.#take(key, generation, startMs);
     const nextMs = known ? known.toMs + stepMs : startMs;
     const tail = nextMs > endMs ? undefined : await engine.range({ ...query, startMs: nextMs });
-    const result = joined(known, tail, startMs, endMs);
+    const result = this.#written(joined(known, tail, startMs, endMs));
     if (result) this.#keep(key, generation, query, Math.min(settledMs, endMs), result, known);
     return result ?? engine.range(query);
   }
@@ -102,6 +103,16 @@ export class RangeCache {
       return undefined;
     this.#put(key, entry);
     return entry;
+  }
+
+  /** The answer with its points as text, unless it could not be kept anyway. */
+  #written(result: MetricResult | undefined): MetricResult | undefined {
+    if (result?.value.type !== "matrix") return result;
+    let points = 0;
+    for (const { times } of result.value.series) points += times.length;
+    if (points * pointBytesMin > this.#options.bytesMax) return result;
+    const series = result.value.series.map((each) => WrittenSeries.of(each) ?? each);
+    return { ...result, value: { type: "matrix", series } };
   }
 
   #drop(key: string, entry: Entry): void {
@@ -127,18 +138,15 @@ export class RangeCache {
     if (value.type !== "matrix" || warnings.length + infos.length > 0 || toMs < startMs) return;
     // A shorter question must not take from what a longer one left.
     if (known && known.toMs >= toMs) return;
-    const series: MatrixSeries[] = [];
+    const series: WrittenSeries[] = [];
     let sizeBytes = 0;
     for (const each of value.series) {
-      if (each.histograms) return;
+      if (!(each instanceof WrittenSeries)) return;
       const to = firstAfter(each.times, toMs);
       if (to === 0) continue;
-      series.push({
-        labels: each.labels,
-        times: each.times.slice(0, to),
-        values: each.values.slice(0, to),
-      });
-      sizeBytes += seriesBytes + to * pointBytes;
+      series.push(each.part(0, to));
+      // A part holds on to the whole.
+      sizeBytes += each.sizeBytes;
     }
     if (old) this.#drop(key, old);
     if (sizeBytes > this.#options.bytesMax) return;
@@ -171,11 +179,9 @@ function joined(
 ): MetricResult | undefined {
   if (!known) return tail;
   const kept = known.series
-    .map(({ labels, times, values }) => {
-      const from = firstAfter(times, startMs - 1);
-      const to = firstAfter(times, endMs);
-      return { labels, times: times.subarray(from, to), values: values.subarray(from, to) };
-    })
+    .map((series) =>
+      series.part(firstAfter(series.times, startMs - 1), firstAfter(series.times, endMs)),
+    )
     .filter(({ times }) => times.length > 0);
   if (!tail) return { value: { type: "matrix", series: kept }, warnings: [], infos: [] };
   const { value, warnings, infos } = tail;
@@ -184,7 +190,7 @@ function joined(
 }
 
 function mergedSeries(
-  kept: readonly MatrixSeries[],
+  kept: readonly WrittenSeries[],
   added: readonly MatrixSeries[],
 ): MatrixSeries[] {
   const byKey = new Map<string, { labels: LabelSet; series: MatrixSeries }>();
@@ -205,6 +211,8 @@ function mergedSeries(
 }
 
 function appended(first: MatrixSeries, second: MatrixSeries): MatrixSeries {
+  const [before, after] = [WrittenSeries.of(first), WrittenSeries.of(second)];
+  if (before && after) return before.followedBy(after);
   const offset = first.times.length;
   const times = new Float64Array(offset + second.times.length);
   times.set(first.times);
@@ -212,7 +220,8 @@ function appended(first: MatrixSeries, second: MatrixSeries): MatrixSeries {
   const values = new Float64Array(times.length);
   values.set(first.values);
   values.set(second.values, offset);
-  if (!second.histograms) return { labels: second.labels, times, values };
-  const histograms = new Map([...second.histograms].map(([i, held]) => [i + offset, held]));
+  const histograms = new Map(
+    Array.from(second.histograms ?? [], ([i, held]) => [i + offset, held] as const),
+  );
   return { labels: second.labels, times, values, histograms };
 }

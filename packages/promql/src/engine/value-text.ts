@@ -24,3 +24,16 @@ function formatSpecial(value: number): string | undefined {
   if (value === -Infinity) return "-Inf";
   return Object.is(value, -0) ? "-0" : undefined;
 }
+
+/** Seconds, with three decimals unless they are whole. */
+export function formatTimestamp(timeMs: number): string {
+  const size = Math.abs(timeMs);
+  const fraction = size % 1000;
+  const whole = `${timeMs < 0 ? "-" : ""}${Math.floor(size / 1000)}`;
+  return fraction === 0 ? whole : `${whole}.${String(fraction).padStart(3, "0")}`;
+}
+
+/** A sample as Prometheus's HTTP API has it. */
+export function formatPoint(timeMs: number, value: number): string {
+  return `[${formatTimestamp(timeMs)},"${formatSampleValue(value)}"]`;
+}
