@@ -251,6 +251,26 @@ describe("a range query whose answer is final", () => {
     expect(await changed.text()).not.toBe(text);
   });
 
+  it("and one of a single time is the same until a late sample comes, deflated or not", async () => {
+    const end = Math.floor(startedMs / 1000) - 300;
+    const push = (value: number) =>
+      pushSamples(served.url, [
+        { labels: { __name__: "still" }, samples: [{ timeMs: (end - value) * 1000, value }] },
+      ]);
+    await push(50);
+    const url = `${served.url}/api/v1/query?query=still&time=${end}`;
+    const valueOf = async (headers?: Record<string, string>) => {
+      const { data } = (await (await get(url, headers)).json()) as {
+        data: { result: { value: [number, string] }[] };
+      };
+      return data.result[0]?.value[1];
+    };
+    expect(await valueOf()).toBe("50");
+    expect(await valueOf({ "accept-encoding": "identity" })).toBe("50");
+    await push(10);
+    expect(await valueOf()).toBe("10");
+  });
+
   it("is not taken for final while samples may still come", async () => {
     const end = Math.floor(Date.now() / 1000);
     const url = `${served.url}/api/v1/query_range?query=settled&start=${end - 60}&end=${end}&step=5`;

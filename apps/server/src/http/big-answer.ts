@@ -18,18 +18,30 @@ function takesGzip(request: FastifyRequest): boolean {
     .some((part) => /^\s*(?:gzip|\*)\s*(?:$|;\s*q=(?!0(?:\.0*)?\s*$))/.test(part));
 }
 
+/** An answer that may be sent again; what it deflates to is kept from the first time. */
+export interface SentBody {
+  readonly bytes: Uint8Array;
+  deflated: Uint8Array | undefined;
+}
+
+export function sentOnce(body: Uint8Array | Readable): SentBody | Readable {
+  return body instanceof Uint8Array ? { bytes: body, deflated: undefined } : body;
+}
+
 /** The reply's type must be set. */
 export async function sendBig(
   request: FastifyRequest,
   reply: FastifyReply,
-  body: Uint8Array | Readable,
+  body: SentBody | Readable,
 ): Promise<void> {
   const deflate = takesGzip(request);
   reply.header("vary", "accept-encoding");
-  if (body instanceof Uint8Array) {
-    if (!deflate || body.length < deflatedBytesMin) return void (await reply.send(body));
+  if ("bytes" in body) {
+    if (!deflate || body.bytes.length < deflatedBytesMin)
+      return void (await reply.send(body.bytes));
     reply.header("content-encoding", "gzip");
-    return void (await reply.send(await gzipAll(body, { level })));
+    body.deflated ??= await gzipAll(body.bytes, { level });
+    return void (await reply.send(body.deflated));
   }
   if (!deflate) return void (await reply.send(body));
   reply.header("content-encoding", "gzip");

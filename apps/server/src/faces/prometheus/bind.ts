@@ -7,14 +7,15 @@ import { type LabelMap, SkoposError } from "@skopos/model";
 import type { HeadShare } from "@skopos/store";
 import type { ServerConfig } from "../../config.ts";
 import { goneSignal } from "../../http/bind.ts";
-import { sendBig } from "../../http/big-answer.ts";
+import { type SentBody, sendBig, sentOnce } from "../../http/big-answer.ts";
 import type { Guard } from "../../http/guard.ts";
 import { streamAnswer } from "../../threads/answer-stream.ts";
 import type { QueryPool } from "../../threads/query-pool.ts";
 import type { RpcCaller } from "../../threads/rpc.ts";
 import type { TelemetryCalls } from "../../threads/telemetry-calls.ts";
 import { bindFederation } from "./federation.ts";
-import { AnswerTags } from "./answer-tags.ts";
+import { AnswerTags, type TaggedQuery } from "./answer-tags.ts";
+import { FinalAnswers } from "./final-answers.ts";
 import type { SelfMetrics } from "../self.ts";
 import { Answer, envelope, sendError } from "./answer.ts";
 import { shownConfig, shownPool } from "./config-text.ts";
@@ -134,25 +135,37 @@ export function bindPrometheus(app: FastifyInstance, parts: PrometheusParts): vo
 
 function bindQueries(routes: Routes, { pool, config, nowMs, head }: PrometheusParts): void {
   const tags = new AnswerTags(head);
-  const json = ({ request, reply }: Asked, body: Uint8Array | Readable) =>
-    sendBig(request, reply.type("application/json"), body);
-  routes.getOrPost("/query", async (asked) => {
-    const query = instantQueryOf(asked.parameters, nowMs(), config.query.timeout);
-    const { timeoutMs } = query;
-    const options = { signal: asked.signal, timeoutMs };
-    await json(asked, await streamAnswer(pool, "instantJson", query, options));
-  });
-  routes.getOrPost("/query_range", async (asked) => {
-    const query = rangeQueryOf(asked.parameters, config.query.timeout);
+  const finals = new FinalAnswers();
+  const answer = async (
+    { request, reply, signal }: Asked,
+    query: TaggedQuery,
+    evaluate: (options: {
+      signal: AbortSignal;
+      timeoutMs: number;
+    }) => Promise<Uint8Array | Readable>,
+  ) => {
     const tag = tags.of(query);
     if (tag !== undefined) {
-      asked.reply.header("etag", tag);
-      if (asked.request.headers["if-none-match"]?.includes(tag))
-        return void (await asked.reply.status(304).send());
+      reply.header("etag", tag);
+      if (request.headers["if-none-match"]?.includes(tag))
+        return void (await reply.status(304).send());
     }
-    const { timeoutMs } = query;
-    const options = { signal: asked.signal, timeoutMs, affinity: query.query };
-    await json(asked, await streamAnswer(pool, "rangeJson", query, options));
+    let body: SentBody | Readable | undefined = tag === undefined ? undefined : finals.of(tag);
+    if (!body) {
+      body = sentOnce(await evaluate({ signal, timeoutMs: query.timeoutMs }));
+      if (tag !== undefined && "bytes" in body) finals.keep(tag, body);
+    }
+    await sendBig(request, reply.type("application/json"), body);
+  };
+  routes.getOrPost("/query", (asked) => {
+    const query = instantQueryOf(asked.parameters, nowMs(), config.query.timeout);
+    return answer(asked, query, (options) => streamAnswer(pool, "instantJson", query, options));
+  });
+  routes.getOrPost("/query_range", (asked) => {
+    const query = rangeQueryOf(asked.parameters, config.query.timeout);
+    return answer(asked, query, (options) =>
+      streamAnswer(pool, "rangeJson", query, { ...options, affinity: query.query }),
+    );
   });
   routes.getOrPost("/query_exemplars", async ({ parameters, signal }) => {
     const { startMs, endMs } = seriesRequestOf({ ...parameters, "match[]": undefined });

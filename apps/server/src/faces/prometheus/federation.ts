@@ -1,7 +1,7 @@
 /** `/federate`: the newest samples for another Prometheus to scrape. */
 import type { FastifyInstance } from "fastify";
 import type { LabelMap } from "@skopos/model";
-import { sendBig } from "../../http/big-answer.ts";
+import { sendBig, sentOnce } from "../../http/big-answer.ts";
 import { goneSignal } from "../../http/bind.ts";
 import type { Guard } from "../../http/guard.ts";
 import { refusalOf } from "../../http/problems.ts";
@@ -55,7 +55,7 @@ export function bindFederation(
       const asked = { matcherSets, nowMs: nowMs(), externalLabels, format, utf8 };
       const body = await streamAnswer(pool, "federate", asked, { signal: goneSignal(reply) });
       reply.type(`${contentTypes[format]}${utf8 ? "; escaping=allow-utf-8" : ""}`);
-      await sendBig(request, reply, body);
+      await sendBig(request, reply, sentOnce(body));
       return await reply;
     } catch (error) {
       if (reply.sent) return reply;
