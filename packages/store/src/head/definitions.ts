@@ -31,6 +31,8 @@ export class Members {
   readonly next = new GrowingColumn();
   readonly #first = new GrowingColumn();
   readonly familyGroup = new GrowingColumn();
+  /** Series by family. */
+  readonly #inFamily = new GrowingColumn();
   /** Entries that are nobody's, linked through `next`. */
   #free = endOfList;
 
@@ -49,6 +51,12 @@ export class Members {
     this.column.set(member, column);
     this.next.set(member, before);
     this.#first.set(series, member + 1);
+    this.#inFamily.set(family, this.countIn(family) + 1);
+  }
+
+  /** How many series a family has samples of. */
+  countIn(family: number): number {
+    return family < this.#inFamily.length ? this.#inFamily.at(family) : 0;
   }
 
   forget(series: number): void {
@@ -82,6 +90,8 @@ export class Members {
   }
 
   #release(member: number): void {
+    const family = this.family.at(member);
+    this.#inFamily.set(family, this.countIn(family) - 1);
     this.next.set(member, this.#free);
     this.#free = member;
   }

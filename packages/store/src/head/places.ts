@@ -362,8 +362,9 @@ export class Places {
 
   /** Forgets an ordered family whose members have all moved on. */
   releaseFamily(group: HeadGroup, family: number): void {
+    const { members } = this.#catalog;
     this.#lock.around(group.id, () => {
-      for (let i = 0; i < group.refs.length; i++)
+      for (let i = 0; i < group.refs.length && members.countIn(family) > 0; i++)
         this.#leave(this.refs.seriesOf.at(group.refs.at(i)), family);
       this.#families.release(family);
       group.families.splice(group.families.indexOf(family), 1);
@@ -395,24 +396,22 @@ export class Places {
   /** Writes the names of living series anew, without the dead. Readers rebuild theirs when they next look. */
   rebuildIndex(): void {
     const { index: before, members: membersBefore } = this.#catalog;
-    const index = new LabelIndex();
     const members = new Members();
     const renumbered = new GrowingColumn(before.seriesCount);
     for (const group of this.groups()) this.#lock.defined(group.id, 0);
     this.#log.restart(() => {
+      const index = new LabelIndex();
       this.#catalog = { index, members };
       for (const group of this.groups())
         for (const family of familiesOf(group)) {
           this.#log.family(family, group.id);
           members.familyGroup.set(family, group.id);
         }
-      for (let old = 0; old < before.seriesCount; old++) {
-        if (before.isDead(old)) continue;
-        const series = index.internSeries(before.labels(old), this.#log);
+      index.takeLiving(before, this.#log, (old, series) => {
         for (const { family, column } of membersBefore.places(old))
           this.#addMember(series, family, column);
         renumbered.set(old, series);
-      }
+      });
       this.#exemplars.renumber((old) => (before.isDead(old) ? undefined : renumbered.at(old)));
     });
     this.refs.renumber(renumbered);
