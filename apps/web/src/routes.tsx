@@ -63,6 +63,16 @@ const pages = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: "/traces/graph",
+    component: lazyRouteComponent(() => import("./pages/traces/SpanGraph.tsx"), "SpanGraph"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/traces/services",
+    component: lazyRouteComponent(() => import("./pages/traces/SpanServices.tsx"), "SpanServices"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: "/traces/$id",
     component: lazyRouteComponent(() => import("./pages/traces/TracePage.tsx"), "TracePage"),
   }),

@@ -36,6 +36,9 @@ export const webPaths = {
   traces: (query?: string, range?: PathRange) => withQuery("/traces", { q: query }, range),
   traceComparison: (query: string, range?: PathRange) =>
     withQuery("/traces/compare", { q: query }, range),
+  traceGraph: (query: { edge?: string; node?: string; view?: string } = {}, range?: PathRange) =>
+    withQuery("/traces/graph", query, range),
+  traceServices: () => "/traces/services",
   trace: (traceId: string, spanId?: string) =>
     withQuery(`/traces/${encodeURIComponent(traceId)}`, { span: spanId }),
   logs: (query?: string, range?: PathRange) => withQuery("/logs", { q: query }, range),

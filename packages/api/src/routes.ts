@@ -22,6 +22,7 @@ import {
 } from "./telemetry.ts";
 import {
   joins,
+  serviceSpans,
   traceComparison,
   traceExplanation,
   traceGraph,
@@ -133,6 +134,7 @@ export const routes = {
   ),
   traceGraph: get("/trace-graph", z.object(range), traceGraph),
   traceRed: get("/trace-red", z.object(range), traceRed),
+  serviceSpans: get("/mesh/services/:namespace/:name/spans", z.object(range), serviceSpans),
   /** At least one of `trace`, `request`, or `service` with `at`. */
   joins: get(
     "/joins",

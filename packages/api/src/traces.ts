@@ -1,6 +1,6 @@
 /** What is understood of traces: outline, patterns, peers, comparison, graph, joins. Nanoseconds travel as decimal strings. */
 import { z } from "zod";
-import { entityRef } from "./common.ts";
+import { entityRef, points } from "./common.ts";
 import { change } from "./mesh.ts";
 import { logLine, span } from "./telemetry.ts";
 
@@ -166,6 +166,23 @@ export const traceRed = z.object({
       hasSidecar: z.boolean(),
     }),
   ),
+  warnings: z.array(z.string()),
+});
+
+/** One service as its server spans tell: what is known of it where no sidecar counts. Null where no span tells. */
+export const serviceSpans = z.object({
+  callsPerSecond: z.number().nullable(),
+  errorRatio: z.number().nullable(),
+  p50Ms: z.number().nullable(),
+  p95Ms: z.number().nullable(),
+  p99Ms: z.number().nullable(),
+  series: z.object({
+    requestsPerSecond: points,
+    errorRatio: points,
+    p50Ms: points,
+    p95Ms: points,
+    p99Ms: points,
+  }),
   warnings: z.array(z.string()),
 });
 

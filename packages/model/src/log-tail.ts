@@ -2,6 +2,7 @@
  * Following a query: the lines after a position, and the next position. What lies shortly before the newest delivered line
  * is read again, since lines of different senders arrive out of order; those delivered already are remembered by their hash.
  */
+import { SkoposError } from "./errors.ts";
 import type { LogLine, LogResult, TailBatch, TailPosition, TailRequest } from "./log.ts";
 
 const overlapNs = 5_000_000_000n;
@@ -18,7 +19,9 @@ export async function readTail(
   const overlapped = position.newestNs - overlapNs;
   const startNs = overlapped > beganNs ? overlapped : beganNs + 1n;
   const result = await lines(startNs, farNs, limit + seen.size);
-  const found = result.type === "lines" ? result.records : [];
+  if (result.type !== "lines")
+    throw new SkoposError("bad-query", "a metric query has no lines to follow");
+  const found = result.records;
   const keys = found.map(keyOf);
   const fresh = found.filter((_, i) => !seen.has(keys[i] ?? ""));
   const records = fresh.slice(0, limit);

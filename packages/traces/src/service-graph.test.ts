@@ -95,6 +95,21 @@ describe("spans against metrics", () => {
     expect(verdicts.get("a->y")).toContain("headers are not propagated");
   });
 
+  it("name the connection that metrics count in bytes alone", () => {
+    const bytes = (source: string, target: string) => ({ source, target, requestsPerSecond: null });
+    const { edges } = compareGraphs(
+      [edge("a", "b", 60), edge("b", "postgresql", 60), edge("c", "cache", 60)],
+      [rate("a", "b", 1), bytes("b", "shop/orders-db"), bytes("c", "cache"), bytes("a", "queue")],
+      60,
+      reporting,
+    );
+    expect(edges.map(({ target, verdict }) => [target, verdict])).toEqual([
+      ["b", "agrees"],
+      ["cache", expect.stringContaining("it is TCP, bytes without requests")],
+      ["postgresql", expect.stringContaining("from b to shop/orders-db, which may be the same")],
+    ]);
+  });
+
   it("tell a service that drops most of its spans", () => {
     const { edges } = compareGraphs(
       [edge("a", "b", 600), edge("b", "c", 600), edge("c", "a", 60)],

@@ -110,7 +110,8 @@ export interface EdgeAgreement {
 export interface MetricEdge {
   readonly source: string;
   readonly target: string;
-  readonly requestsPerSecond: number;
+  /** Null where only bytes are counted (TCP). */
+  readonly requestsPerSecond: number | null;
 }
 
 /** Fewer calls than this say nothing. */
@@ -138,12 +139,15 @@ export function compareGraphs(
     .sort((a, b) => a - b);
   const sampledShare = ratios.length === 0 ? null : (ratios[ratios.length >> 1] ?? null);
   const named = new Map<string, { source: string; target: string }>([...byMetrics, ...bySpans]);
+  const uncounted = metrics.filter(({ requestsPerSecond }) => requestsPerSecond === null);
+  for (const edge of uncounted) if (!bySpans.has(key(edge))) named.delete(key(edge));
   const edges = [...named].map(([place, { source, target }]) => {
     const spanEdge = bySpans.get(place);
     const metricEdge = byMetrics.get(place);
     const spansPerSecond = spanEdge ? spanEdge.calls / windowSeconds : null;
     const metricsPerSecond = metricEdge?.requestsPerSecond ?? null;
-    const facts = { spansPerSecond, metricsPerSecond, sampledShare, windowSeconds };
+    const bytesTo = uncounted.filter((edge) => edge.source === source).map((edge) => edge.target);
+    const facts = { spansPerSecond, metricsPerSecond, sampledShare, windowSeconds, bytesTo };
     return {
       source,
       target,
@@ -160,14 +164,20 @@ interface EdgeFacts {
   readonly metricsPerSecond: number | null;
   readonly sampledShare: number | null;
   readonly windowSeconds: number;
+  /** Where metrics count the source's bytes, but no calls. */
+  readonly bytesTo: readonly string[];
 }
 
 function verdictOf(
   source: string,
   target: string,
-  { spansPerSecond, metricsPerSecond, sampledShare, windowSeconds }: EdgeFacts,
+  { spansPerSecond, metricsPerSecond, sampledShare, windowSeconds, bytesTo }: EdgeFacts,
   reporting: ReadonlySet<string>,
 ): string {
+  if (metricsPerSecond === null && bytesTo.includes(target))
+    return "only spans count its calls: for the proxies it is TCP, bytes without requests";
+  if (metricsPerSecond === null && bytesTo.length > 0)
+    return `only spans show it under this name: metrics count bytes, not calls (TCP), from ${source} to ${bytesTo.slice(0, 3).join(", ")}, which may be the same`;
   if (metricsPerSecond === null)
     return `only spans show it: neither ${source}'s nor ${target}'s proxy reports such requests (no sidecar, or a protocol it does not count)`;
   if (spansPerSecond === null) {

@@ -13,6 +13,7 @@ import { toTraceView } from "../views/trace-view.ts";
 import { joinsOf } from "./joins.ts";
 import { LogInsight } from "./log-insight.ts";
 import type { Practice } from "./practice.ts";
+import { serviceSpans } from "./service-spans.ts";
 import { TraceInsight } from "./trace-insight.ts";
 
 export interface SkoposParts {
@@ -178,6 +179,13 @@ export function createHandlers(parts: SkoposParts): ApiHandlers {
       insight.comparison(query.query, query.baseline, rangeOf(parts, query), signal),
     traceGraph: ({ query, signal }) => insight.graph(rangeOf(parts, query), signal),
     traceRed: ({ query, signal }) => insight.red(rangeOf(parts, query), signal),
+    serviceSpans: ({ params, query, signal }) =>
+      serviceSpans(
+        parts.traces,
+        `${params["namespace"] ?? ""}/${params["name"] ?? ""}`,
+        rangeOf(parts, query),
+        signal,
+      ),
     joins: ({ query, signal }) => joinsOf(parts, query, nowMs(), signal),
     traceServices: async ({ query }) => {
       const { startMs, endMs } = rangeOf(parts, query);

@@ -122,11 +122,11 @@ export class TraceInsight {
     const fromMs = ids.length >= graphTracesMax ? Math.max(firstMs, range.startMs) : range.startMs;
     const windowMs = Math.max(1000, range.endMs - fromMs);
     const metrics = await this.#parts.topology.graph({ timeMs: range.endMs, windowMs });
-    const known = metrics.edges.flatMap(({ source, target, traffic }) =>
-      traffic.requestsPerSecond === null
-        ? []
-        : [{ source, target, requestsPerSecond: traffic.requestsPerSecond }],
-    );
+    const known = metrics.edges.map(({ source, target, traffic }) => ({
+      source,
+      target,
+      requestsPerSecond: traffic.requestsPerSecond,
+    }));
     const compared = compareGraphs(edges, known, windowMs / 1000, reporting);
     const byPlace = new Map(edges.map((edge) => [`${edge.source}->${edge.target}`, edge]));
     return {
@@ -205,11 +205,12 @@ export class TraceInsight {
       ask(`{ kind = server } | quantile_over_time(duration, 0.5, 0.95) ${by}`),
       this.#parts.topology.graph({ timeMs: range.endMs, windowMs }),
     ]);
-    const measured = new Set(
-      graph.nodes
-        .filter(({ traffic }) => traffic.requestsPerSecond !== null)
-        .map((node) => node.id),
-    );
+    const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
+    // An application without a sidecar names itself alone.
+    const alone = (service: string) => {
+      const [first, ...more] = graph.nodes.filter(({ name }) => name === service);
+      return first && more.length === 0 ? serviceRef(first) : null;
+    };
     const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
     const nameOf = (labels: LabelMap) => labels["resource.service.name"] ?? "";
     const errorsOf = new Map(errors.map(({ labels, values }) => [nameOf(labels), sum(values)]));
@@ -224,7 +225,8 @@ export class TraceInsight {
       const service = nameOf(labels);
       const callsPerSecond = sum(values);
       if (callsPerSecond === 0) return [];
-      const entity = entityOfName(service);
+      const entity = entityOfName(service) ?? alone(service);
+      const traffic = entity === null ? undefined : nodes.get(entity.id)?.traffic;
       return {
         service,
         entity,
@@ -232,7 +234,7 @@ export class TraceInsight {
         errorRatio: (errorsOf.get(service) ?? 0) / callsPerSecond,
         p50Ms: quantile(service, "0.5"),
         p95Ms: quantile(service, "0.95"),
-        hasSidecar: entity !== null && measured.has(entity.id),
+        hasSidecar: traffic !== undefined && traffic.requestsPerSecond !== null,
       };
     });
     services.sort((a, b) => b.callsPerSecond - a.callsPerSecond);
@@ -299,6 +301,9 @@ const escaped = (text: string) => text.replaceAll(/[\\^$.|?*+()[\]{}]/g, "\\$&")
 function entityOfName(service: string): EntityRef | null {
   const dot = service.lastIndexOf(".");
   if (dot <= 0) return null;
-  const [name, namespace] = [service.slice(0, dot), service.slice(dot + 1)];
+  return serviceRef({ name: service.slice(0, dot), namespace: service.slice(dot + 1) });
+}
+
+function serviceRef({ name, namespace }: { name: string; namespace: string }): EntityRef {
   return { kind: "service", id: `${namespace}/${name}`, name, namespace };
 }

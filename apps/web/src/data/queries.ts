@@ -138,6 +138,36 @@ export function traceComparisonQuery(time: TimeRange, query: string, baseline: s
   });
 }
 
+export function traceGraphQuery(time: TimeRange) {
+  return queryOptions({
+    queryKey: ["trace-graph", rangeKey(time)],
+    queryFn: ({ signal }) => client.call("traceGraph", { query: wholeRange(time), signal }),
+    staleTime: 30_000,
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function traceRedQuery(time: TimeRange) {
+  return queryOptions({
+    queryKey: ["trace-red", rangeKey(time)],
+    queryFn: ({ signal }) => client.call("traceRed", { query: wholeRange(time), signal }),
+    staleTime: 30_000,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** What server spans tell of a service. */
+export function serviceSpansQuery(namespace: string, name: string, time: TimeRange) {
+  return queryOptions({
+    queryKey: ["service-spans", namespace, name, rangeKey(time)],
+    queryFn: ({ signal }) =>
+      client.call("serviceSpans", { params: { namespace, name }, query: wholeRange(time), signal }),
+    staleTime: 15_000,
+    placeholderData: (previous, query) =>
+      query?.queryKey[1] === namespace && query.queryKey[2] === name ? previous : undefined,
+  });
+}
+
 export function traceServicesQuery(time: TimeRange) {
   return queryOptions({
     queryKey: ["trace-services", rangeKey(time)],

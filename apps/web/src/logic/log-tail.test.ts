@@ -3,6 +3,7 @@ import {
   emptyTail,
   letIn,
   readTailMessage,
+  resumeFrom,
   retryDelayMs,
   tailLinesMax,
   takeMessage,
@@ -19,6 +20,14 @@ function message(values: readonly (readonly [string, string])[], dropped: unknow
 }
 
 describe("a live tail", () => {
+  it("goes on behind the newest line that came, shown or held", () => {
+    expect(resumeFrom(emptyTail)).toBeNull();
+    const shown = takeMessage(emptyTail, message([["1700000000000000001", "a"]]), false);
+    expect(resumeFrom(shown)).toBe("1700000000000000002");
+    const held = takeMessage(shown, message([["1700000000000000007", "b"]]), true);
+    expect(resumeFrom(held)).toBe("1700000000000000008");
+  });
+
   it("reads lines, newest first, with what stands beside them apart", () => {
     const { lines, leftOut } = message(
       [

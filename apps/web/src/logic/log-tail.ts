@@ -121,6 +121,12 @@ export function takeMessage(state: TailState, message: TailMessage, held: boolea
   return { ...state, [place]: all.slice(0, tailLinesMax), pushedOut, leftOut };
 }
 
+/** Where a tail that was cut off goes on, as the server takes it: behind the newest line that came. */
+export function resumeFrom({ lines, waiting }: TailState): string | null {
+  const newest = waiting[0] ?? lines[0];
+  return newest === undefined ? null : `${BigInt(newest.timeNs) + 1n}`;
+}
+
 /** What waited comes in. */
 export function letIn(state: TailState): TailState {
   if (state.waiting.length === 0) return state;

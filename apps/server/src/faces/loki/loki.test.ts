@@ -142,11 +142,14 @@ describe("a tail", () => {
     ]);
   });
 
-  it("closes with the reason when the query cannot be run", async () => {
+  it.each([
+    ["bad-query", 1008],
+    ["unavailable", 1011],
+  ])("closes with the reason when the query fails with %s", async (problem, code) => {
     const socket = new Socket();
-    const failing = () => Promise.reject(new SkoposError("bad-query", "no such stage"));
+    const failing = () => Promise.reject(new SkoposError(problem, "no such stage"));
     const { logs } = engineOf([], failing);
     await tail(socket, { logs, query: "{", startNs: 1n, limit: 10, categorised: false });
-    expect(socket.closed).toEqual({ code: 1011, reason: "no such stage" });
+    expect(socket.closed).toEqual({ code, reason: "no such stage" });
   });
 });

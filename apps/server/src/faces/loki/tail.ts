@@ -3,7 +3,7 @@
  * is sent what it can take, and told how many streams were left out.
  */
 import type { LogEngine, TailPosition } from "@skopos/model";
-import { CancelledError, messageOf } from "@skopos/model";
+import { CancelledError, messageOf, SkoposError } from "@skopos/model";
 import { streamsOf } from "./answers.ts";
 
 /** The little that is needed of a socket of `ws`. */
@@ -26,6 +26,9 @@ export interface TailOptions {
 const pollMs = 500;
 /** Beyond it the client does not keep up. */
 const bufferedBytesMax = 4 * 2 ** 20;
+/** Of RFC 6455: asking again does not help, or it may. */
+const policyViolation = 1008;
+const internalError = 1011;
 /** Of WebSocket close frames. */
 const reasonBytesMax = 120;
 
@@ -58,7 +61,8 @@ export async function tail(socket: TailSocket, options: TailOptions): Promise<vo
   } catch (error) {
     if (error instanceof CancelledError && gone.signal.aborted) return;
     const reason = Buffer.from(messageOf(error)).subarray(0, reasonBytesMax).toString();
-    socket.close(1011, reason);
+    const refused = error instanceof SkoposError && error.code === "bad-query";
+    socket.close(refused ? policyViolation : internalError, reason);
   }
 }
 

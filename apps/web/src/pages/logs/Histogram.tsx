@@ -11,7 +11,7 @@ import { Go } from "../../parts/Go.tsx";
 
 const width = 600;
 const height = 72;
-const marksListed = 4;
+const marksListed = 2;
 
 export function Histogram({ histogram }: { readonly histogram: LogPage["histogram"] }): ReactNode {
   const { patch } = useAddress();

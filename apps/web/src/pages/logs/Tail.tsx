@@ -1,6 +1,6 @@
 /** Lines as they come: newest on top, standing still while somebody reads. */
 import "../../styles/logs.css";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import { tailLinesMax } from "../../logic/log-tail.ts";
 import { formatSpan, plural } from "../../logic/numbers.ts";
 import { Empty, Notice } from "../../parts/States.tsx";
@@ -10,14 +10,22 @@ import { useTail } from "./use-tail.ts";
 
 type Link = ReturnType<typeof useTail>["link"];
 
-function LinkState({ link, held }: { readonly link: Link; readonly held: boolean }): ReactNode {
+function LinkState({
+  link,
+  held,
+}: {
+  readonly link: Link;
+  readonly held: "paused" | "reading" | null;
+}): ReactNode {
   const now = useNow(1000);
   switch (link.state) {
     case "connecting":
       return <span className="state idle">… Connecting</span>;
     case "live":
       return held ? (
-        <span className="state degraded">❙❙ Held still</span>
+        <span className="state idle">
+          ❙❙ {held === "paused" ? "Paused" : "Held still while you read"}
+        </span>
       ) : (
         <span className="state healthy">● Live</span>
       );
@@ -41,19 +49,29 @@ export function Tail({
 }): ReactNode {
   const [paused, setPaused] = useState(false);
   const [reading, setReading] = useState(false);
+  const section = useRef<HTMLElement>(null);
   const held = paused || reading;
   const { link, tail, retry } = useTail(query, held);
   const { lines, waiting, pushedOut, leftOut } = tail;
+  const showNew = () => {
+    section.current?.querySelector(".log-lines")?.scrollTo({ top: 0 });
+    setPaused(false);
+    setReading(false);
+  };
   return (
-    <section className="stack tight" aria-label="Live tail">
+    <section className="stack tight" aria-label="Live tail" ref={section}>
       <div className="row between tight">
         <span className="row tight" role="status" data-testid="tail-state" data-state={link.state}>
-          <LinkState link={link} held={held} />
-          {held && waiting.length > 0 && (
-            <span className="small quiet">{plural(waiting.length, "new line")} waiting</span>
-          )}
+          <LinkState link={link} held={paused ? "paused" : reading ? "reading" : null} />
         </span>
         <span className="row tight">
+          {held && waiting.length > 0 && (
+            <button type="button" className="button small" onClick={showNew}>
+              {waiting.length >= tailLinesMax
+                ? `Show the newest ${tailLinesMax}`
+                : `Show ${plural(waiting.length, "new line")}`}
+            </button>
+          )}
           {(link.state === "lost" || link.state === "refused") && (
             <button type="button" className="button small" onClick={retry}>
               Connect now

@@ -4,6 +4,7 @@ import {
   emptyTail,
   letIn,
   readTailMessage,
+  resumeFrom,
   retryDelayMs,
   takeMessage,
   type TailState,
@@ -43,6 +44,10 @@ export function useTail(query: string, held: boolean): Tail {
   const [round, setRound] = useState(0);
   const attempts = useRef(0);
   const isHeld = useRef(held);
+  const newest = useRef<string | null>(null);
+  useEffect(() => {
+    newest.current = resumeFrom(tail);
+  }, [tail]);
   useEffect(() => {
     isHeld.current = held;
     if (!held) send({ type: "release" });
@@ -61,6 +66,8 @@ export function useTail(query: string, held: boolean): Tail {
   useEffect(() => {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     const search = new URLSearchParams({ query, limit: `${linesPerMessage}` });
+    // Lines that came while there was no connection are wanted as well.
+    if (newest.current !== null) search.set("start", newest.current);
     const socket = new WebSocket(
       `${scheme}//${location.host}/loki/api/v1/tail?${search.toString()}`,
     );

@@ -1,28 +1,25 @@
 import "../../styles/lists.css";
 import type { ServiceDetail } from "@skopos/api";
-import { webPaths } from "@skopos/api";
+import { ApiError, webPaths } from "@skopos/api";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import { TimeChart } from "../../charts/TimeChart.tsx";
 import { serviceQuery, tracesQuery } from "../../data/queries.ts";
-import { useMarks } from "../../data/use-marks.ts";
 import { useAddress, useScope } from "../../frame/address.ts";
 import { useTitle } from "../../frame/use-title.ts";
 import { plural } from "../../logic/numbers.ts";
-import { resolveRange } from "../../logic/scope.ts";
 import { serviceQueries } from "../../logic/service-queries.ts";
 import { Go } from "../../parts/Go.tsx";
 import { StateMark } from "../../parts/StateMark.tsx";
-import { Empty, Loaded, Skeleton } from "../../parts/States.tsx";
-import { useNow } from "../../parts/use-now.ts";
-import { Ago } from "../../parts/Value.tsx";
+import { Empty, Loaded, Notice, Skeleton } from "../../parts/States.tsx";
 import { ChangeView } from "../changes/ChangeView.tsx";
 import { Lines } from "../logs/Lines.tsx";
 import { EdgeTable } from "../mesh/Lists.tsx";
 import { Reasons, Red } from "../mesh/SidePanel.tsx";
 import { TraceRows } from "../traces/TraceRows.tsx";
+import { FromSpans } from "./FromSpans.tsx";
 import { Pods } from "./Pods.tsx";
+import { RedCharts } from "./RedCharts.tsx";
 
 const tabs = [
   ["overview", "Overview"],
@@ -39,57 +36,25 @@ function readTab(text: string | null): Tab {
   return tabs.find(([tab]) => tab === text)?.[0] ?? "overview";
 }
 
+/** Neither requests nor bytes: no sidecar counts for it. */
+function isUnmeasured({ node }: ServiceDetail): boolean {
+  const { requestsPerSecond, sentBytesPerSecond } = node.traffic;
+  return requestsPerSecond === null && sentBytesPerSecond === null;
+}
+
 function Overview({ detail }: { readonly detail: ServiceDetail }): ReactNode {
-  const { time } = useScope();
-  const marks = useMarks(time, detail.node.id);
-  const now = useNow(5000);
-  const { start, end } = resolveRange(time, now);
-  const { series } = detail;
-  const shared = { start, end, marks };
-  const shown = marks.filter(({ at }) => at >= start && at <= end);
+  const { node, series } = detail;
+  const bare = isUnmeasured(detail) && series.requestsPerSecond.every(([, rate]) => rate === null);
   return (
     <div className="stack wide">
-      <Reasons node={detail.node} />
-      <Red traffic={detail.node.traffic} />
-      <div className="charts">
-        <TimeChart
-          title="Requests"
-          unit="per-second"
-          lines={[{ label: "requests", points: series.requestsPerSecond }]}
-          {...shared}
-        />
-        <TimeChart
-          title="Errors"
-          unit="ratio"
-          lines={[{ label: "share that fails", points: series.errorRatio }]}
-          {...shared}
-        />
-        <TimeChart
-          title="How long they take"
-          unit="ms"
-          lines={[
-            { label: "p50", points: series.p50Ms },
-            { label: "p95", points: series.p95Ms },
-            { label: "p99", points: series.p99Ms },
-          ]}
-          {...shared}
-        />
-      </div>
-      {shown.length > 0 && (
-        <section className="stack tight">
-          <h3>Marks on the charts</h3>
-          <ul className="stack tight">
-            {shown.slice(0, 12).map((mark) => (
-              <li key={`${mark.kind}${mark.at}${mark.label}`}>
-                <span className="quiet">{mark.kind === "incident" ? "Incident" : "Change"}</span>{" "}
-                <Go to={mark.path}>{mark.label}</Go>{" "}
-                <span className="quiet">
-                  <Ago at={mark.at} />
-                </span>
-              </li>
-            ))}
-          </ul>
-        </section>
+      <Reasons node={node} />
+      {bare ? (
+        <FromSpans namespace={node.namespace} name={node.name} />
+      ) : (
+        <>
+          <Red traffic={node.traffic} />
+          <RedCharts serviceId={node.id} series={series} />
+        </>
       )}
     </div>
   );
@@ -187,6 +152,7 @@ export function Service(): ReactNode {
   const tab = readTab(search.get("tab"));
   const asked = useQuery(serviceQuery(namespace, name, time));
   const path = webPaths.service(`${namespace}/${name}`);
+  const outside = asked.error instanceof ApiError && asked.error.httpStatus === 404;
   useTitle(name);
   return (
     <div className="page">
@@ -206,26 +172,40 @@ export function Service(): ReactNode {
           {asked.data?.node.incidentId && (
             <Go to={webPaths.incident(asked.data.node.incidentId)}>Open its incident</Go>
           )}
-          <Go to={webPaths.mesh({ node: `${namespace}/${name}` })}>On the graph</Go>
+          {!outside && <Go to={webPaths.mesh({ node: `${namespace}/${name}` })}>On the graph</Go>}
         </div>
       </div>
-      <nav className="tabs" aria-label="About this service">
-        {tabs.map(([key, title]) => (
-          <Go
-            key={key}
-            to={key === "overview" ? path : `${path}?tab=${key}`}
-            aria-current={tab === key ? "page" : undefined}
-          >
-            {title}
-          </Go>
-        ))}
-      </nav>
-      <Loaded
-        asked={asked}
-        skeleton={<Skeleton rows={3} height={160} label="Loading the service" />}
-      >
-        {(detail) => <TabBody tab={tab} detail={detail} />}
-      </Loaded>
+      {!outside && (
+        <nav className="tabs" aria-label="About this service">
+          {tabs.map(([key, title]) => (
+            <Go
+              key={key}
+              to={key === "overview" ? path : `${path}?tab=${key}`}
+              aria-current={tab === key ? "page" : undefined}
+            >
+              {title}
+            </Go>
+          ))}
+        </nav>
+      )}
+      {outside ? (
+        <div className="stack wide">
+          <Notice>
+            <p>
+              The mesh does not know {name}: neither metrics of a sidecar nor objects of the cluster
+              name it.
+            </p>
+          </Notice>
+          <FromSpans namespace={namespace} name={name} />
+        </div>
+      ) : (
+        <Loaded
+          asked={asked}
+          skeleton={<Skeleton rows={3} height={160} label="Loading the service" />}
+        >
+          {(detail) => <TabBody tab={tab} detail={detail} />}
+        </Loaded>
+      )}
     </div>
   );
 }

@@ -8,8 +8,9 @@ import { useTitle } from "../../frame/use-title.ts";
 import { formatMs, formatRatio } from "../../logic/numbers.ts";
 import { Busy } from "../../parts/Busy.tsx";
 import { type Column, DataTable } from "../../parts/DataTable.tsx";
-import { Go } from "../../parts/Go.tsx";
 import { Empty, Loaded, Skeleton, Warnings } from "../../parts/States.tsx";
+import { OperationName } from "./OperationName.tsx";
+import { Places } from "./Places.tsx";
 
 type AttributeRow = TraceComparisonJson["attributes"][number];
 type OperationRow = TraceComparisonJson["operations"][number];
@@ -63,8 +64,12 @@ const attributeColumns: Column<AttributeRow>[] = [
 const ms = (value: number | null) => (value === null ? "–" : formatMs(value));
 
 const operationColumns: Column<OperationRow>[] = [
-  { key: "service", title: "Service", cell: ({ service }) => service },
-  { key: "name", title: "Operation", cell: ({ name }) => name },
+  {
+    key: "name",
+    title: "Operation",
+    cell: ({ service, name }) => `${service} ${name}`,
+    show: (row) => <OperationName {...row} />,
+  },
   { key: "kind", title: "Kind", cell: ({ kind }) => kind, minor: true },
   {
     key: "selected",
@@ -79,6 +84,7 @@ const operationColumns: Column<OperationRow>[] = [
     cell: ({ restMs }) => restMs ?? -1,
     show: ({ restMs }) => ms(restMs),
     numeric: true,
+    minor: true,
   },
   {
     key: "difference",
@@ -191,10 +197,11 @@ export function Compare(): ReactNode {
   useTitle("Compare traces");
   return (
     <div className="page">
-      <p className="small quiet">
-        <Go to="/traces">Traces</Go> / compare
-      </p>
-      <h1>Compare traces</h1>
+      <div className="page-head">
+        <h1>Compare traces</h1>
+        <Places />
+        <span className="grow" />
+      </div>
       <Form key={`${query} ${baseline}`} query={query} baseline={baseline} />
       {query === "" ? (
         <Empty title="Say which traces to compare with the rest">

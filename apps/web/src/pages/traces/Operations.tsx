@@ -3,17 +3,22 @@ import { type ReactNode, useMemo } from "react";
 import { formatMs } from "../../logic/numbers.ts";
 import { operationRows, type OperationRow } from "../../logic/trace-rows.ts";
 import { type Column, DataTable } from "../../parts/DataTable.tsx";
+import { OperationName } from "./OperationName.tsx";
 
 function columnsOf(select: (row: number) => void): Column<OperationRow>[] {
   return [
-    { key: "service", title: "Service", cell: ({ service }) => service },
     {
       key: "name",
       title: "Operation",
-      cell: ({ name }) => name,
-      show: ({ name, longest }) => (
-        <button type="button" className="button bare small" onClick={() => select(longest)}>
-          {name}
+      cell: ({ service, name }) => `${service} ${name}`,
+      show: ({ service, name, longest }) => (
+        <button
+          type="button"
+          className="operation-open"
+          title="Show its longest span"
+          onClick={() => select(longest)}
+        >
+          <OperationName service={service} name={name} />
         </button>
       ),
     },

@@ -25,6 +25,7 @@ import { Busy } from "../../parts/Busy.tsx";
 import { Go } from "../../parts/Go.tsx";
 import { Loaded, Skeleton } from "../../parts/States.tsx";
 import { DurationHeat } from "./DurationHeat.tsx";
+import { Places } from "./Places.tsx";
 import { ScatterPlot } from "./ScatterPlot.tsx";
 import { TraceRows } from "./TraceRows.tsx";
 
@@ -166,7 +167,7 @@ export function Traces(): ReactNode {
     <div className="page">
       <div className="page-head">
         <h1>Traces</h1>
-        <Go to="/traces/compare">Compare</Go>
+        <Places />
         <span className="quiet" role="status">
           {asked.data &&
             `${plural(asked.data.traces.length, "trace")}, newest first${asked.isFetching ? ", searching…" : ""}`}
