@@ -122,6 +122,43 @@ function startProcess() {
 }
 
 describe("the carrier", () => {
+  it(
+    "brings lines as they came, whatever their text, and however many names their metadata has",
+    async () => {
+      const labels = { run: String(run), empty: "", ü: "x" };
+      const texts = [
+        "",
+        "-- #! /* { serverError 27 } */",
+        "\t\n\0'\\",
+        "ü".repeat(50),
+        "€".repeat(70_000),
+      ];
+      const records = Array.from({ length: 700 }, (_, i) => ({
+        timeNs: 1_790_000_000_000_000_000n + BigInt(i),
+        labels,
+        metadata: i % 3 === 0 ? {} : { [`name ${i}`]: String(i), same: "é".repeat(i % 130) },
+        line: texts[i] ?? "x".repeat(i),
+      }));
+      await logs.append(records);
+      await carryAll();
+      const result = await client.query({
+        query: `SELECT toString(time_ns), labels, metadata, line FROM logs
+        WHERE labels['run'] = {run:String} ORDER BY time_ns`,
+        query_params: { run: String(run) },
+        format: "JSONCompactEachRow",
+      });
+      expect(await result.json()).toEqual(
+        records.map(({ timeNs, metadata, line }) => [
+          String(timeNs),
+          { run: String(run), ü: "x" },
+          metadata,
+          line,
+        ]),
+      );
+    },
+    patience.timeout,
+  );
+
   it("skips kinds that it does not know, and leaves out rows that cannot be read", async () => {
     await writeLines(5);
     journal.append(frameKinds.metrics, Buffer.from("not for ClickHouse"));

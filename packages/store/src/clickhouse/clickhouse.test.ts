@@ -78,11 +78,11 @@ describe("the embedded ClickHouse", () => {
     }
   });
 
-  it("inserts a body, reports what it wrote, and reads it back", async () => {
+  it("inserts a body and reads it back", async () => {
     await client.command({
       query: "CREATE TABLE things (id UInt64, name String) ENGINE = MergeTree ORDER BY id",
     });
-    const summary = await client.insert({
+    await client.insert({
       table: "things",
       columns: ["id", "name"],
       values: [
@@ -91,7 +91,6 @@ describe("the embedded ClickHouse", () => {
       ],
       format: "JSONEachRow",
     });
-    expect(summary.summary?.written_rows).toBe("2");
     expect(await rows("SELECT name FROM things ORDER BY id")).toEqual([
       { name: "one\t1" },
       { name: "two" },

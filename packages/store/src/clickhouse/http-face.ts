@@ -161,7 +161,6 @@ async function answer(
     "X-ClickHouse-Summary": JSON.stringify({
       read_rows: String(result.readRows),
       read_bytes: String(result.readBytes),
-      written_rows: String(result.writtenRows),
       written_bytes: "0",
       total_rows_to_read: "0",
       result_rows: "0",

@@ -33,8 +33,21 @@ const narrowColumns = [
   ...[...resourceColumns].map(([key, column]) => [column, `resource['${key}']`] as const),
 ].map(([column, value]) => `${column} LowCardinality(String) MATERIALIZED ${value} CODEC(ZSTD(1))`);
 
-const kind = `Enum8('unspecified' = 0, 'internal' = 1, 'server' = 2, 'client' = 3, 'producer' = 4, 'consumer' = 5)`;
-const status = `Enum8('unset' = 0, 'ok' = 1, 'error' = 2)`;
+/** In the order of their values. */
+export const spanKinds = [
+  "unspecified",
+  "internal",
+  "server",
+  "client",
+  "producer",
+  "consumer",
+] as const;
+export const spanStatuses = ["unset", "ok", "error"] as const;
+const enumOf = (names: readonly string[]) =>
+  `Enum8(${names.map((name, i) => `'${name}' = ${i}`).join(", ")})`;
+
+export const kind = enumOf(spanKinds);
+export const status = enumOf(spanStatuses);
 
 /** Of `spans`, and of the tables that its rows pass through. */
 export function spansTable(name: string): string {

@@ -1,13 +1,14 @@
 /**
- * Takes spans: encodes them once, as rows of `spans`, and has them acknowledged by the journal. The order of columns is
- * that of `spanColumns`; another order or set needs another kind of frame, since old frames may wait in a journal:
- * those of kind `spans` have the columns before `scope_attributes`.
+ * Takes spans: encodes them once, as blocks of rows of `spans`, and has them acknowledged by the journal. The columns are
+ * `spanColumns`; another set needs another kind of frame, since old frames may wait in a journal: those of kind `spans`
+ * have the columns before `scope_attributes`.
  */
 import type { Attributes, Span, SpanEvent, SpanLink, SpanSink } from "@skopos/model";
 import { frameKinds } from "../journal/frame.ts";
 import type { JournalWriter } from "../journal/journal.ts";
 import { attributesOf, attributeText } from "./attribute-text.ts";
-import { TsvRows } from "./tsv-rows.ts";
+import { DictionaryColumn, MapColumn, NativeBlock, PlainColumn } from "./native-block.ts";
+import { kind, spanKinds, spanStatuses, status } from "./tables.ts";
 
 export const firstSpanColumns = [
   "service",
@@ -32,6 +33,8 @@ export const spanColumns = [...firstSpanColumns, "scope_attributes"] as const;
 /** Frames are cut at about this size. */
 export const frameBytesWanted = 4 * 1024 * 1024;
 
+const name = "LowCardinality(String)";
+export const textMap = "Map(LowCardinality(String), String)";
 const noAttributes: Attributes = {};
 
 function texts(attributes: Attributes): Record<string, string> {
@@ -76,7 +79,42 @@ export function linksOf(text: string): SpanLink[] {
 
 export class TraceStore implements SpanSink {
   readonly #journal: JournalWriter;
-  readonly #rows = new TsvRows();
+  readonly #service = new DictionaryColumn();
+  readonly #start = new PlainColumn();
+  readonly #duration = new PlainColumn();
+  readonly #traceId = new PlainColumn();
+  readonly #spanId = new PlainColumn();
+  readonly #parentSpanId = new PlainColumn();
+  readonly #name = new DictionaryColumn();
+  readonly #kind = new PlainColumn();
+  readonly #status = new PlainColumn();
+  readonly #statusMessage = new PlainColumn();
+  readonly #scopeName = new DictionaryColumn();
+  readonly #scopeVersion = new DictionaryColumn();
+  readonly #attributes = new MapColumn();
+  readonly #resource = new MapColumn();
+  readonly #events = new PlainColumn();
+  readonly #links = new PlainColumn();
+  readonly #scopeAttributes = new MapColumn();
+  readonly #block = new NativeBlock([
+    { name: "service", type: name, values: this.#service },
+    { name: "start_ns", type: "Int64", values: this.#start },
+    { name: "duration_ns", type: "UInt64", values: this.#duration },
+    { name: "trace_id", type: "FixedString(16)", values: this.#traceId },
+    { name: "span_id", type: "FixedString(8)", values: this.#spanId },
+    { name: "parent_span_id", type: "FixedString(8)", values: this.#parentSpanId },
+    { name: "name", type: name, values: this.#name },
+    { name: "kind", type: kind, values: this.#kind },
+    { name: "status", type: status, values: this.#status },
+    { name: "status_message", type: "String", values: this.#statusMessage },
+    { name: "scope_name", type: name, values: this.#scopeName },
+    { name: "scope_version", type: name, values: this.#scopeVersion },
+    { name: "attributes", type: textMap, values: this.#attributes },
+    { name: "resource", type: textMap, values: this.#resource },
+    { name: "events", type: "String", values: this.#events },
+    { name: "links", type: "String", values: this.#links },
+    { name: "scope_attributes", type: textMap, values: this.#scopeAttributes },
+  ]);
 
   constructor(journal: JournalWriter) {
     this.#journal = journal;
@@ -84,41 +122,53 @@ export class TraceStore implements SpanSink {
 
   /** Also rejects with "overloaded" when the journal's buffer is full. */
   async append(spans: readonly Span[]): Promise<void> {
+    const block = this.#block;
     // What an earlier call left when it failed half-way was never in the journal.
-    this.#rows.clear();
+    block.clear();
     let position = 0;
     // Spans of one resource come together and share the object.
     let resource: Attributes | undefined;
-    let resourceField = "";
     for (const span of spans) {
-      const rows = this.#rows;
-      rows.text(span.service);
-      rows.plain(String(span.startNs));
-      rows.plain(String(Math.max(0, Math.round(span.durationNs))));
-      rows.id(span.traceId, 16);
-      rows.id(span.spanId, 8);
-      rows.id(span.parentSpanId, 8);
-      rows.text(span.name);
-      rows.plain(span.kind);
-      rows.plain(span.status);
-      rows.text(span.statusMessage);
-      rows.text(span.scopeName);
-      rows.text(span.scopeVersion);
-      rows.mapOf(span.attributes, attributeText);
-      if (resource === span.resource) rows.raw(resourceField);
+      if (resource === span.resource) this.#resource.again();
       else {
         resource = span.resource;
-        resourceField = rows.captured(() => rows.mapOf(span.resource, attributeText));
+        putAttributes(this.#resource, resource);
       }
-      rows.text(eventsText(span.events));
-      rows.text(linksText(span.links));
-      rows.mapOf(span.scopeAttributes ?? noAttributes, attributeText);
-      rows.endRow();
-      if (rows.sizeBytes >= frameBytesWanted)
-        position = this.#journal.append(frameKinds.scopedSpans, rows.take());
+      this.#own(span);
+      block.endRow();
+      if (block.sizeBytes < frameBytesWanted) continue;
+      position = this.#journal.append(frameKinds.spanBlocks, block.take());
+      resource = undefined;
     }
-    if (this.#rows.sizeBytes > 0)
-      position = this.#journal.append(frameKinds.scopedSpans, this.#rows.take());
+    if (block.rows > 0) position = this.#journal.append(frameKinds.spanBlocks, block.take());
     if (position > 0) await this.#journal.flushed(position);
   }
+
+  /** All columns but the resource. */
+  #own(span: Span): void {
+    this.#service.text(span.service);
+    this.#start.int64(span.startNs);
+    this.#duration.uint64(Math.max(0, Math.round(span.durationNs)));
+    this.#traceId.hex(span.traceId, 16);
+    this.#spanId.hex(span.spanId, 8);
+    this.#parentSpanId.hex(span.parentSpanId, 8);
+    this.#name.text(span.name);
+    this.#kind.enum8(spanKinds.indexOf(span.kind));
+    this.#status.enum8(spanStatuses.indexOf(span.status));
+    this.#statusMessage.text(span.statusMessage);
+    this.#scopeName.text(span.scopeName);
+    this.#scopeVersion.text(span.scopeVersion);
+    putAttributes(this.#attributes, span.attributes);
+    this.#events.text(eventsText(span.events));
+    this.#links.text(linksText(span.links));
+    putAttributes(this.#scopeAttributes, span.scopeAttributes ?? noAttributes);
+  }
+}
+
+function putAttributes(column: MapColumn, attributes: Attributes): void {
+  for (const key in attributes) {
+    const value = attributes[key];
+    if (value !== undefined) column.put(key, attributeText(value));
+  }
+  column.endRow();
 }

@@ -5,14 +5,9 @@
  * A row grows as one string with a character for each byte, and is written into the buffer at once: joining strings and
  * one copy is several times as fast as writing bytes one by one.
  */
-const needsCare = /[\0\b\t\n\f\r'\\]|[^\0-\x7f]|--|\/[/*]|#(?:[\s!]|$)/;
-/**
- * What must be escaped, and the character that would make a comment of what follows: rows travel behind the statement, and the
- * embedded engine looks for hints (`{ … error CODE }`) in everything that its lexer takes for a comment.
- */
-const escapable = /[\0\b\t\n\f\r'\\]|(?<=-)-|(?<=\/)[/*]|#(?=[\s!]|$)/g;
+const needsCare = /[\0\b\t\n\f\r'\\]|[^\0-\x7f]/;
+const escapable = /[\0\b\t\n\f\r'\\]/g;
 const beyondAscii = /[^\0-\x7f]/;
-const hexDigits = /^[0-9a-f]*$/;
 
 const escapes: Readonly<Record<string, string>> = {
   "\0": "\\0",
@@ -23,10 +18,6 @@ const escapes: Readonly<Record<string, string>> = {
   "\r": "\\r",
   "'": "\\'",
   "\\": "\\\\",
-  "-": "\\x2d",
-  "/": "\\x2f",
-  "*": "\\x2a",
-  "#": "\\x23",
 };
 /** Keys of maps repeat; so many are kept in the form that they are written in. */
 const keysMax = 4096;
@@ -47,9 +38,6 @@ export class TsvRows {
   #length = 0;
   #row = "";
   readonly #keys = new Map<string, string>();
-  /** Trace ids, that is: spans of a trace often come together. */
-  #lastId = "";
-  #lastIdField = "";
 
   constructor(sizeBytes = 64 * 1024) {
     this.#bytes = Buffer.allocUnsafe(sizeBytes);
@@ -100,44 +88,15 @@ export class TsvRows {
     this.#row += escapedBytes(Buffer.from(buffer, byteOffset, byteLength)) + "\t";
   }
 
-  /** A FixedString from hexadecimal digits: `sizeBytes` bytes, zeros when `digits` are not that many. */
-  id(digits: string, sizeBytes: number): void {
-    if (digits.length !== sizeBytes * 2 || !hexDigits.test(digits)) {
-      this.#row += "\\0".repeat(sizeBytes) + "\t";
-      return;
-    }
-    if (digits !== this.#lastId) {
-      this.#lastId = digits;
-      this.#lastIdField = escapedBytes(Buffer.from(digits, "hex"));
-    }
-    this.#row += this.#lastIdField + "\t";
-  }
-
   /** A Map of texts from the record's own fields, in their order. */
   map(fields: Readonly<Record<string, string>>): void {
-    this.mapOf(fields, (value) => value);
-  }
-
-  /** As `map`, with a text made of each value. */
-  mapOf<Value>(fields: Readonly<Record<string, Value>>, textOf: (value: Value) => string): void {
     let text = "{";
     for (const key of Object.keys(fields)) {
       const value = fields[key];
       if (value === undefined) continue;
-      text += (text.length === 1 ? "" : ",") + this.#key(key) + escaped(textOf(value)) + "'";
+      text += (text.length === 1 ? "" : ",") + this.#key(key) + escaped(value) + "'";
     }
     this.#row += text + "}\t";
-  }
-
-  /** The field that `write` writes, without its tab, to be written again with `raw`. */
-  captured(write: () => void): string {
-    const start = this.#row.length;
-    write();
-    return this.#row.slice(start, -1);
-  }
-
-  raw(field: string): void {
-    this.#row += field + "\t";
   }
 
   /** `'key':'` */

@@ -15,12 +15,14 @@ import { crc32c } from "./crc32c.ts";
 /** The one table of frame kinds. Readers skip kinds they do not know. */
 export const frameKinds = {
   metrics: 1,
-  /** Of releases that had no attributes of scopes. */
+  /** Rows as text, of earlier releases; those of `spans` had no attributes of scopes. */
   spans: 2,
   logs: 3,
   event: 4,
   scopedSpans: 5,
   patterns: 6,
+  spanBlocks: 7,
+  logBlocks: 8,
 } as const;
 
 /**
@@ -28,8 +30,18 @@ export const frameKinds = {
  * first, then spans; samples, which paging needs, and operational events have all of it.
  */
 export function roomShare(kind: number): number {
-  if (kind === frameKinds.logs || kind === frameKinds.patterns) return 0.7;
-  return kind === frameKinds.spans || kind === frameKinds.scopedSpans ? 0.85 : 1;
+  switch (kind) {
+    case frameKinds.logs:
+    case frameKinds.logBlocks:
+    case frameKinds.patterns:
+      return 0.7;
+    case frameKinds.spans:
+    case frameKinds.scopedSpans:
+    case frameKinds.spanBlocks:
+      return 0.85;
+    default:
+      return 1;
+  }
 }
 
 export const frameHeaderBytes = 12;
