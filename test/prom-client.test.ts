@@ -32,9 +32,9 @@ async function pageOf(contentType: Format) {
   const layout = new PageLayout();
   const text = Buffer.from(await registry.metrics());
   const page = parseExposition(text, contentType, layout);
-  const samples = Array.from({ length: page.count }, (_, i): [string, number] => [
-    String(layout.labels[page.slots[i] ?? 0]),
-    page.values[i] ?? Number.NaN,
+  const samples = page.fresh.map(({ index, labels }): [string, number] => [
+    String(labels),
+    page.values[index] ?? Number.NaN,
   ]);
   return { samples: new Map(samples), layout, page };
 }

@@ -37,14 +37,8 @@ interface Family {
 }
 
 export class FamilyChecks {
-  readonly #labels: readonly LabelSet[];
   readonly #names = new Set<string>();
   #family: Family | undefined;
-
-  /** `labels` by slot; it may grow while the page is read. */
-  constructor(labels: readonly LabelSet[]) {
-    this.#labels = labels;
-  }
 
   metadata(line: MetadataLine, position: LinePosition): void {
     let family = this.#family;
@@ -63,9 +57,7 @@ export class FamilyChecks {
       failAt(position, position.start, `a family of type ${family.type} has no unit`);
   }
 
-  sample(slot: number, tail: Tail, position: LinePosition): void {
-    const labels = this.#labels[slot];
-    if (!labels) return;
+  sample(labels: LabelSet, tail: Tail, position: LinePosition): void {
     const name = labels.get(metricNameLabel);
     let family = this.#family;
     let suffix = family ? suffixIn(family, name) : undefined;

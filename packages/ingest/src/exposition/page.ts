@@ -1,12 +1,12 @@
 /**
  * A target's page of metrics between scrapes. Pages of a target list the same series in the same order, so the layout keeps
- * the bytes of the last page's series and the next parse compares instead of parsing. A series keeps its slot for the life
- * of the layout; callers keep their own columns by slot.
+ * the last page's series (`page-text.ts`) and the next parse compares instead of parsing. With each series it keeps a *mark*,
+ * a number that the caller gives it; labels are made once, when a series appears, and are the caller's to keep.
  *
- * Limits: `slotsMax` series ever seen (then `full` is true and the caller starts a fresh layout), `metadataMax` families,
- * `exemplarsMax` exemplars per page.
+ * Limits: a layout holds what the last page had; `metadataMax` families, `exemplarsMax` exemplars per page.
  */
 import type { LabelSet } from "@skopos/model";
+import { PageText } from "./page-text.ts";
 
 export type MetricType =
   | "counter"
@@ -25,94 +25,73 @@ export interface Metadata {
 }
 
 export interface Exemplar {
-  readonly slot: number;
+  /** Of its sample. */
+  readonly index: number;
   readonly labels: LabelSet;
   readonly value: number;
   /** Unix milliseconds; undefined when the page does not say. */
   readonly timeMs: number | undefined;
 }
 
-const slotsMax = 2_000_000;
+/** A series without a mark. */
+export interface FreshSeries {
+  readonly index: number;
+  readonly labels: LabelSet;
+}
+
 export const metadataMax = 20_000;
 export const helpCharsMax = 1024;
 export const exemplarsMax = 1000;
+export const unmarked = 0xffff_ffff;
 
-/** What one page said. Valid until the next parse with the same layout. */
+/** What one page said. Valid until the next parse, of any layout. */
 export interface Page {
-  /** Sample i: slot `slots[i]`, value `values[i]`, and `timesMs[i]` when `hasTimes` (NaN: none given). i < count. */
-  readonly slots: Uint32Array;
+  /** Sample i has value `values[i]`, and `timesMs[i]` when `hasTimes` (NaN: none given). i < count. */
   readonly values: Float64Array;
   readonly timesMs: Float64Array;
   readonly count: number;
   readonly hasTimes: boolean;
+  /** By sample: its series' mark, which the layout keeps. Whoever gives a fresh series its mark writes it here. */
+  readonly marks: Uint32Array;
+  /** Series that appear, or that got no mark when they did. */
+  readonly fresh: readonly FreshSeries[];
   /** The same series in the same order as on the page before. */
   readonly sameLayout: boolean;
   readonly exemplars: readonly Exemplar[];
 }
 
 export class PageLayout {
-  /** Labels by slot. */
-  readonly labels: LabelSet[] = [];
   /** By family name, as the last pages declared them. */
   readonly metadata = new Map<string, Metadata>();
-  readonly #slotOf = new Map<string, number>();
-  /** The last page's lines: bytes of series n are `text[starts[n], starts[n + 1])`, its slot `order[n]`. */
-  text: Uint8Array = new Uint8Array(0);
-  starts: Uint32Array = new Uint32Array(1);
-  order: Uint32Array = new Uint32Array(0);
-  orderCount = 0;
-  /** Buffers of the page under construction, reused from parse to parse. */
-  slots: Uint32Array = new Uint32Array(256);
-  values: Float64Array = new Float64Array(256);
-  timesMs: Float64Array = new Float64Array(256);
-  /** Where each sample's series text lies in the page being read. */
-  begins: Uint32Array = new Uint32Array(256);
-  ends: Uint32Array = new Uint32Array(256);
+  /** The last page's series and their marks. */
+  text = PageText.empty;
+  marks = new Uint32Array(0);
+  /** Fingerprints of its comments in their order, two words each: what was read need not be read again. */
+  comments = new Int32Array(0);
+  /** The format of the last page: the rules of one do not vouch for the other. */
+  openMetrics = false;
+}
 
-  /** The slot of a series text seen before. */
-  find(seriesText: string): number | undefined {
-    return this.#slotOf.get(seriesText);
+/** Columns of the page being read, by sample; one page is read at a time. */
+export class PageColumns {
+  values = new Float64Array(1024);
+  timesMs = new Float64Array(1024);
+  marks = new Uint32Array(1024);
+  /** Where its series text lies. */
+  begins = new Uint32Array(1024);
+  ends = new Uint32Array(1024);
+
+  get size(): number {
+    return this.values.length;
   }
 
-  add(seriesText: string, labels: LabelSet): number {
-    const slot = this.labels.length;
-    this.labels.push(labels);
-    this.#slotOf.set(seriesText, slot);
-    return slot;
-  }
-
-  /** Time for a fresh layout: more series passed through than a layout may hold. */
-  get full(): boolean {
-    return this.labels.length >= slotsMax;
-  }
-
-  /** Makes room for one more sample. */
   grow(): void {
-    const size = this.slots.length * 2;
-    this.slots = grown(this.slots, new Uint32Array(size));
+    const size = this.values.length * 2;
     this.values = grown(this.values, new Float64Array(size));
     this.timesMs = grown(this.timesMs, new Float64Array(size));
+    this.marks = grown(this.marks, new Uint32Array(size));
     this.begins = grown(this.begins, new Uint32Array(size));
     this.ends = grown(this.ends, new Uint32Array(size));
-  }
-
-  /** Remembers the page just read from `bytes` as the one to compare the next with. */
-  remember(bytes: Uint8Array, count: number): void {
-    const { begins, ends } = this;
-    let size = 0;
-    for (let i = 0; i < count; i++) size += (ends[i] ?? 0) - (begins[i] ?? 0);
-    const text = new Uint8Array(size);
-    const starts = new Uint32Array(count + 1);
-    let at = 0;
-    for (let i = 0; i < count; i++) {
-      text.set(bytes.subarray(begins[i], ends[i]), at);
-      at += (ends[i] ?? 0) - (begins[i] ?? 0);
-      starts[i + 1] = at;
-    }
-    this.text = text;
-    this.starts = starts;
-    this.order = this.slots.slice(0, count);
-    this.orderCount = count;
   }
 }
 

@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { SkoposError } from "@skopos/model";
+import { type LabelSet, SkoposError } from "@skopos/model";
 import { describe, expect, it } from "vitest";
 import { ExpositionError } from "../errors.ts";
 import { canonicalFloat, parseNumber } from "./number.ts";
@@ -10,11 +10,17 @@ import { fuzzRuns } from "../testing/fuzz-runs.ts";
 const openMetrics = "application/openmetrics-text; version=1.0.0";
 const encode = (text: string) => new TextEncoder().encode(text);
 
+/** Labels by mark, as a caller keeps them. */
+const labelsOf = new WeakMap<PageLayout, LabelSet[]>();
+
 function read(text: string, layout = new PageLayout(), contentType = "text/plain") {
   const page = parseExposition(encode(text), contentType, layout);
+  const labels = labelsOf.get(layout) ?? [];
+  labelsOf.set(layout, labels);
+  for (const fresh of page.fresh) page.marks[fresh.index] = labels.push(fresh.labels) - 1;
   const samples: Record<string, number> = {};
   for (let i = 0; i < page.count; i++)
-    samples[String(layout.labels[page.slots[i] ?? 0])] = page.values[i] ?? 0;
+    samples[String(labels[page.marks[i] ?? -1])] = page.values[i] ?? 0;
   return { page, samples };
 }
 
@@ -108,7 +114,7 @@ describe("OpenMetrics", () => {
     expect(page.timesMs[0]).toBe(1500);
     expect(page.exemplars).toHaveLength(1);
     expect(page.exemplars[0]?.labels.toMap()).toEqual({ trace_id: "abc" });
-    expect(page.exemplars[0]).toMatchObject({ slot: 0, value: 0.5, timeMs: 1250 });
+    expect(page.exemplars[0]).toMatchObject({ index: 0, value: 0.5, timeMs: 1250 });
   });
 
   it("takes an ungrouped page when only syntax is asked for", () => {
@@ -123,12 +129,13 @@ describe("OpenMetrics", () => {
 describe("a remembered layout", () => {
   const first = 'a{x="1"} 1\nab 2\na 3\nb{x="1"} 4\n';
 
-  it("gives the same series the same slots", () => {
+  it("gives the same series the same marks", () => {
     const layout = new PageLayout();
     read(first, layout);
     const { page, samples } = read(first.replaceAll(/ (\d)\n/g, " 1$1\n"), layout);
     expect(page.sameLayout).toBe(true);
-    expect([...page.slots.subarray(0, page.count)]).toEqual([0, 1, 2, 3]);
+    expect(page.fresh).toEqual([]);
+    expect([...page.marks]).toEqual([0, 1, 2, 3]);
     expect(samples).toEqual({ 'a{x="1"}': 11, ab: 12, a: 13, 'b{x="1"}': 14 });
   });
 
@@ -145,8 +152,52 @@ describe("a remembered layout", () => {
     expect(read(first, layout).page.sameLayout).toBe(true);
   });
 
+  it("knows series again when lines come, go and change places", () => {
+    const layout = new PageLayout();
+    const lines = Array.from(
+      { length: 40 },
+      (_, i) => `h_bucket{app="shop",pod="a",le="${i}"} ${i}`,
+    );
+    const readLines = (all: readonly string[]) => read(`${all.join("\n")}\n`, layout);
+    const { samples } = readLines(lines);
+    for (const changed of [lines.toReversed(), lines.slice(7), lines.toSpliced(3, 2), lines]) {
+      const known = new Set(Object.keys(samples));
+      const { page, samples: found } = readLines([...changed, "other 1"]);
+      for (const name of Object.keys(found)) if (name !== "other") expect(known).toContain(name);
+      expect(page.marks).toHaveLength(changed.length + 1);
+    }
+    expect(readLines(lines.toReversed()).page.fresh).toEqual([]);
+  });
+
+  it("is not taken from one format for the other", () => {
+    const layout = new PageLayout();
+    read('a{b="1" , } 1\n', layout);
+    expect(() => read('a{b="1" , } 1\n# EOF\n', layout, openMetrics)).toThrow(/line 1/);
+  });
+
+  it("compares lines of any length", () => {
+    const layout = new PageLayout();
+    const long = "x".repeat(70_000);
+    const text = `a{b="${long}",c="1"} 1\na{b="${long}",c="2"} 2\n`;
+    read(text, layout);
+    const { page } = read(text, layout);
+    expect(page.sameLayout).toBe(true);
+    expect(page.fresh).toEqual([]);
+  });
+
   it("reads any page as a fresh layout does", () => {
-    const series = fc.constantFrom("a", "ab", 'a{x="1"}', 'a{x="2"}', 'b{le="1"}', 'b{ le="2" }');
+    const series = fc.constantFrom(
+      "a",
+      "ab",
+      'a{x="1"}',
+      'a{x="2"}',
+      'b{le="1"}',
+      'b{ le="2" }',
+      'b{x="1",le="1"}',
+      'b{x="1",le="2",y="3"}',
+      'b{x="1",y="3"}',
+      '{"b",x="1"}',
+    );
     const line = fc.tuple(series, fc.double({ noDefaultInfinity: true, noNaN: true }));
     const pageText = fc
       .array(line, { maxLength: 12 })

@@ -11,15 +11,20 @@ import { ExpositionError, IngestError } from "../errors.ts";
 import { FamilyChecks } from "./checks.ts";
 import { parseMetadataLine, type MetadataLine } from "./metadata.ts";
 import { readOpenMetricsTail, readTextTail, type Tail } from "./tail.ts";
+import { Fingerprint } from "../remote-write/fingerprint.ts";
 import {
   type Exemplar,
   exemplarsMax,
+  type FreshSeries,
   helpCharsMax,
   metadataMax,
   type Page,
+  PageColumns,
   type PageLayout,
+  unmarked,
 } from "./page.ts";
-import { failAt, latin1, type LinePosition, parseSeries, seriesEnd } from "./series.ts";
+import { type PageLines, PageText } from "./page-text.ts";
+import { failAt, latin1, type LinePosition, seriesEnd, SeriesReader } from "./series.ts";
 
 const newline = 10;
 const hash = 35;
@@ -32,9 +37,12 @@ export interface ParseOptions {
   readonly checks?: "strict" | "syntax";
 }
 
+const columns = new PageColumns();
+const commentFingerprint = new Fingerprint(0);
+
 /**
- * Parses a page into the layout's slots. `contentType` chooses the format: `application/openmetrics-text`, else text.
- * Throws `ExpositionError`; the layout stays usable and still describes the last good page.
+ * Parses a page, comparing it with the layout's last one. `contentType` chooses the format: `application/openmetrics-text`,
+ * else text. Throws `ExpositionError`; the layout stays usable and still describes the last good page.
  */
 export function parseExposition(
   bytes: Uint8Array,
@@ -43,8 +51,7 @@ export function parseExposition(
   options: ParseOptions = {},
 ): Page {
   const openMetrics = isOpenMetrics(contentType);
-  const checks =
-    openMetrics && options.checks !== "syntax" ? new FamilyChecks(layout.labels) : undefined;
+  const checks = openMetrics && options.checks !== "syntax" ? new FamilyChecks() : undefined;
   return new PageParser(bytes, openMetrics, layout, checks).parse();
 }
 
@@ -61,15 +68,24 @@ function isOpenMetrics(contentType: string | undefined): boolean {
 
 class PageParser {
   readonly #bytes: Buffer;
+  readonly #view: DataView;
   readonly #openMetrics: boolean;
   readonly #layout: PageLayout;
+  /** What is known of the last page, if its format was this one's. */
+  readonly #text: PageText;
   readonly #checks: FamilyChecks | undefined;
+  readonly #reader: SeriesReader;
   readonly #tail: Tail = { value: 0, timeMs: Number.NaN, end: 0, exemplar: undefined };
   readonly #exemplars: Exemplar[] = [];
+  readonly #fresh: FreshSeries[] = [];
+  readonly #comments: number[] = [];
   #count = 0;
+  /** The last page's lines once this page has left their order, and the one that is due. */
+  #lines: PageLines | undefined;
   #cursor = 0;
-  #inOrder = true;
   #hasTimes = false;
+  #sameComments = true;
+  #seriesEndsAt = 0;
   #line = 1;
 
   constructor(
@@ -79,12 +95,16 @@ class PageParser {
     checks: FamilyChecks | undefined,
   ) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#openMetrics = openMetrics;
     this.#layout = layout;
+    this.#text = layout.openMetrics === openMetrics ? layout.text : PageText.empty;
     this.#checks = checks;
+    this.#reader = new SeriesReader(this.#bytes, { strict: openMetrics });
   }
 
   parse(): Page {
+    this.#text.restart();
     const { length } = this.#bytes;
     let at = 0;
     let ended = false;
@@ -108,17 +128,31 @@ class PageParser {
 
   #finish(): Page {
     const layout = this.#layout;
-    const sameLayout = this.#inOrder && this.#count === layout.orderCount;
-    if (!sameLayout) layout.remember(this.#bytes, this.#count);
+    const count = this.#count;
+    const sameLayout = !this.#lines && this.#text === layout.text && count === this.#text.count;
+    if (!sameLayout) {
+      if (!this.#lines) this.#keepMarks();
+      layout.text = PageText.of(this.#bytes, columns.begins, columns.ends, count);
+      layout.marks = columns.marks.slice(0, count);
+    }
+    if (!this.#sameComments || this.#comments.length !== layout.comments.length)
+      layout.comments = Int32Array.from(this.#comments);
+    layout.openMetrics = this.#openMetrics;
     return {
-      slots: layout.slots,
-      values: layout.values,
-      timesMs: layout.timesMs,
-      count: this.#count,
+      values: columns.values,
+      timesMs: columns.timesMs,
+      count,
       hasTimes: this.#hasTimes,
+      marks: layout.marks,
+      fresh: this.#fresh,
       sameLayout,
       exemplars: this.#exemplars,
     };
+  }
+
+  /** Takes over the marks of the samples read so far, which stand as on the last page. */
+  #keepMarks(): void {
+    columns.marks.set(this.#layout.marks.subarray(0, this.#count));
   }
 
   #textLine(start: number): number {
@@ -129,6 +163,7 @@ class PageParser {
     if (c === undefined) return at;
     if (c !== hash) return this.#sample(at, start);
     const end = this.#lineEnd(at);
+    if (this.#isKnownComment(at, end)) return end + 1;
     const found = parseMetadataLine(this.#bytes, at, end, false, { line: this.#line, start });
     if (found) this.#keepMetadata(found);
     return end + 1;
@@ -142,12 +177,28 @@ class PageParser {
         throw new ExpositionError("text after # EOF", this.#line + 1, 1);
       return true;
     }
+    if (end < this.#bytes.length && this.#isKnownComment(start, end) && !this.#checks) return false;
     const found = parseMetadataLine(this.#bytes, start, end, true, position);
     if (!found) return failAt(position, start, "expected # HELP, # TYPE, # UNIT or # EOF");
     if (end >= this.#bytes.length) failAt(position, end, "the line does not end");
     this.#checks?.metadata(found, position);
     this.#keepMetadata(found);
     return false;
+  }
+
+  /** Whether the last page had the same comment at this place; notes it for the next. */
+  #isKnownComment(start: number, end: number): boolean {
+    commentFingerprint.ofBytes(this.#view, start, end);
+    const [first = 0, second = 0] = commentFingerprint.words;
+    const known = this.#layout.comments;
+    const at = this.#comments.length;
+    this.#comments.push(first, second);
+    const isKnown =
+      this.#layout.openMetrics === this.#openMetrics &&
+      known[at] === first &&
+      known[at + 1] === second;
+    if (!isKnown) this.#sameComments = false;
+    return isKnown;
   }
 
   #keepMetadata(found: MetadataLine): void {
@@ -161,61 +212,60 @@ class PageParser {
 
   /** Reads the sample line whose first byte is at `at`; `lineStart` is before its indentation. Returns the next line's start. */
   #sample(at: number, lineStart: number): number {
-    const layout = this.#layout;
     const index = this.#count;
-    if (index === layout.slots.length) layout.grow();
-    const end = this.#matchCursor(at);
-    const seriesEndsAt = end > 0 ? end : seriesEnd(this.#bytes, at);
-    const slot =
-      end > 0 ? (layout.order[this.#cursor++] ?? 0) : this.#lookUp(at, seriesEndsAt, lineStart);
-    const tail = this.#tail;
+    if (index === columns.size) columns.grow();
+    let end = this.#lines ? 0 : this.#text.match(this.#bytes, at);
+    let mark = end > 0 ? (this.#layout.marks[index] ?? unmarked) : unmarked;
+    if (end === 0) {
+      if (!this.#lines) this.#leaveOrder();
+      const line = this.#lineOf(at);
+      if (line >= 0) mark = this.#layout.marks[line] ?? unmarked;
+      end = this.#seriesEndsAt;
+      columns.marks[index] = mark;
+    }
     const position = { line: this.#line, start: lineStart };
-    if (this.#openMetrics) readOpenMetricsTail(this.#bytes, seriesEndsAt, tail, position);
-    else readTextTail(this.#bytes, seriesEndsAt, tail, position);
-    layout.slots[index] = slot;
-    layout.values[index] = tail.value;
-    layout.timesMs[index] = tail.timeMs;
+    if (mark === unmarked || this.#checks) {
+      const labels = this.#reader.read(at, end, position);
+      if (mark === unmarked) this.#fresh.push({ index, labels });
+      this.#readTail(end, position);
+      this.#checks?.sample(labels, this.#tail, position);
+    } else this.#readTail(end, position);
+    const tail = this.#tail;
+    columns.values[index] = tail.value;
+    columns.timesMs[index] = tail.timeMs;
     if (tail.timeMs === tail.timeMs) this.#hasTimes = true;
-    layout.begins[index] = at;
-    layout.ends[index] = seriesEndsAt;
+    columns.begins[index] = at;
+    columns.ends[index] = end;
     this.#count++;
-    if (this.#checks) this.#checks.sample(slot, tail, position);
     if (tail.exemplar && this.#exemplars.length < exemplarsMax)
-      this.#exemplars.push({ slot, ...tail.exemplar });
+      this.#exemplars.push({ index, ...tail.exemplar });
     return tail.end + 1;
   }
 
-  /** End of the series text at `at` when it equals the last page's next series, else 0. */
-  #matchCursor(at: number): number {
-    const { text, starts } = this.#layout;
-    if (this.#cursor >= this.#layout.orderCount) return 0;
-    const from = starts[this.#cursor] ?? 0;
-    const size = (starts[this.#cursor + 1] ?? 0) - from;
-    const bytes = this.#bytes;
-    if (at + size > bytes.length) return 0;
-    // One native comparison: lines of a mesh are hundreds of bytes long and nearly always equal.
-    if (this.#bytes.compare(text, from, from + size, at, at + size) !== 0) return 0;
-    const next = bytes[at + size];
-    // A bare name may go on in this page: `a` is not the series of `ab 1` or `a {b="c"} 1`.
-    if (bytes[at + size - 1] === 125) return at + size;
-    return next === 32 && bytes[at + size + 1] !== 123 ? at + size : 0;
+  #readTail(end: number, position: LinePosition): void {
+    if (this.#openMetrics) readOpenMetricsTail(this.#bytes, end, this.#tail, position);
+    else readTextTail(this.#bytes, end, this.#tail, position);
   }
 
-  #lookUp(start: number, end: number, lineStart: number): number {
-    const layout = this.#layout;
-    this.#inOrder = false;
-    const key = latin1(this.#bytes, start, end);
-    let slot = layout.find(key);
-    if (slot === undefined) {
-      const position: LinePosition = { line: this.#line, start: lineStart };
-      const rules = { strict: this.#openMetrics };
-      const labels = parseSeries(this.#bytes, start, end, rules, position);
-      slot = layout.add(key, labels);
+  /** From here on the page has other series than the last one, or has them in another order. */
+  #leaveOrder(): void {
+    this.#lines = this.#text.lines();
+    this.#cursor = this.#count;
+    this.#keepMarks();
+  }
+
+  /** The last page's line for the series at `at`, -1 if it had none; finds where the series ends. */
+  #lineOf(at: number): number {
+    const end = this.#lines?.matchLine(this.#cursor, this.#bytes, at) ?? 0;
+    if (end > 0) {
+      this.#seriesEndsAt = end;
+      return this.#cursor++;
     }
-    // After an inserted or missing line the old order goes on from here.
-    const next = this.#cursor + 1;
-    if (layout.order[next] === slot) this.#cursor = next + 1;
-    return slot;
+    this.#seriesEndsAt = seriesEnd(this.#bytes, at);
+    const line = this.#lines?.find(this.#bytes, this.#view, at, this.#seriesEndsAt) ?? -1;
+    // After missing lines the old order goes on from here, after an inserted one where it was.
+    if (line > this.#cursor) this.#cursor = line + 1;
+    return line;
   }
 
   #lineEnd(start: number): number {

@@ -70,77 +70,140 @@ function braceEnd(bytes: Uint8Array, start: number): number {
   return bytes.length;
 }
 
-/** Parses `bytes[start, end)`, which `seriesEnd` delimited. Throws `ExpositionError`. */
-export function parseSeries(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  rules: SeriesRules,
-  position: LinePosition,
-): LabelSet {
-  const reader = new SeriesReader(bytes, end, rules, position);
-  return reader.series(start);
+interface LabelBlock {
+  readonly labels: LabelSet;
+  /** Every name and value, empty ones too. */
+  readonly texts: readonly string[];
+  readonly end: number;
 }
 
-/** Parses a label block `{…}` at `start` that carries no metric name (an exemplar's). Returns the pairs and its end. */
+/** Parses a label block `{…}` at `start` that carries no metric name (an exemplar's). */
 export function parseLabelBlock(
   bytes: Uint8Array,
   start: number,
   end: number,
   position: LinePosition,
-): { pairs: Map<string, string>; end: number } {
-  const reader = new SeriesReader(bytes, end, { strict: true }, position);
-  const pairs = new Map<string, string>();
-  const after = reader.block(start, pairs);
-  if (pairs.has(metricNameLabel)) failAt(position, start, "an exemplar has no metric name");
-  return { pairs, end: after };
+): LabelBlock {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return new SeriesReader(buffer, { strict: true }).block(start, end, position);
 }
 
-class SeriesReader {
-  readonly #bytes: Uint8Array;
-  readonly #end: number;
+/**
+ * Takes series of one page apart. Labels that stand at the beginning of the series read before, in the same bytes, are taken
+ * over from there: the parts of a histogram differ in the last one alone.
+ */
+export class SeriesReader {
+  readonly #bytes: Buffer;
   readonly #rules: SeriesRules;
-  readonly #position: LinePosition;
+  #end = 0;
+  #position: LinePosition = { line: 1, start: 0 };
+  #metric: string | undefined;
+  /** Labels of the series read last in their order, and how far from its brace each ends. */
+  readonly #names: string[] = [];
+  readonly #values: string[] = [];
+  readonly #ends: number[] = [];
+  #brace = 0;
+  /** Whether the next series may take labels over. */
+  #isKept = false;
 
-  constructor(bytes: Uint8Array, end: number, rules: SeriesRules, position: LinePosition) {
+  constructor(bytes: Buffer, rules: SeriesRules) {
     this.#bytes = bytes;
-    this.#end = end;
     this.#rules = rules;
+  }
+
+  /** The series `bytes[start, end)`, which `seriesEnd` delimited. Throws `ExpositionError`. */
+  read(start: number, end: number, position: LinePosition): LabelSet {
+    this.#end = end;
     this.#position = position;
-  }
-
-  series(start: number): LabelSet {
-    const pairs = new Map<string, string>();
     let at = this.#nameEnd(start, true);
-    if (at > start) pairs.set(metricNameLabel, this.#ascii(start, at));
+    this.#metric = at > start ? this.#ascii(start, at) : undefined;
     if (!this.#rules.strict) at = this.#blanks(at);
-    if (at < this.#end && this.#bytes[at] === openBrace) at = this.block(at, pairs);
-    if (at !== this.#end) this.#fail(at, "expected a metric name, labels and a value");
-    if (!pairs.has(metricNameLabel)) this.#fail(start, "expected a metric name");
-    for (const bound of ["le", "quantile"]) {
-      const value = pairs.get(bound);
-      if (value !== undefined) pairs.set(bound, canonicalFloat(value));
-    }
-    return LabelSet.fromPairs(pairs);
+    if (at < end && this.#bytes[at] === openBrace) at = this.#block(at);
+    else this.#clear();
+    if (at !== end) this.#fail(at, "expected a metric name, labels and a value");
+    if (this.#metric === undefined) this.#fail(start, "expected a metric name");
+    return this.#labels(true);
   }
 
-  block(open: number, pairs: Map<string, string>): number {
-    if (this.#bytes[open] !== openBrace) this.#fail(open, "expected {");
-    let at = this.#blanks(open + 1);
-    while (this.#bytes[at] !== closeBrace || at >= this.#end) {
-      at = this.#pair(at, pairs);
-      at = this.#blanks(at);
-      const c = at < this.#end ? this.#bytes[at] : 0;
-      if (c === closeBrace) break;
-      if (c !== comma) this.#fail(at, "expected a comma or } after a label");
-      at = this.#blanks(at + 1);
-      if (this.#rules.strict && this.#bytes[at] === closeBrace)
-        this.#fail(at, "expected a label after the comma");
+  /** The labels of a block that begins at `start` and ends before `end`. Throws `ExpositionError`. */
+  block(start: number, end: number, position: LinePosition): LabelBlock {
+    this.#end = end;
+    this.#position = position;
+    this.#metric = undefined;
+    if (this.#bytes[start] !== openBrace) this.#fail(start, "expected {");
+    const after = this.#block(start);
+    if (this.#metric !== undefined) this.#fail(start, "an exemplar has no metric name");
+    return { labels: this.#labels(false), texts: [...this.#names, ...this.#values], end: after };
+  }
+
+  #clear(): void {
+    this.#names.length = 0;
+    this.#isKept = false;
+  }
+
+  /** With `bounds`, those of buckets and quantiles are written as OpenMetrics does. */
+  #labels(bounds: boolean): LabelSet {
+    const flat: string[] = [];
+    if (this.#metric) flat.push(metricNameLabel, this.#metric);
+    for (let i = 0; i < this.#names.length; i++) {
+      const name = this.#names[i] ?? "";
+      const text = this.#values[i] ?? "";
+      if (text === "") continue;
+      const isBound = bounds && (name === "le" || name === "quantile");
+      const value = isBound ? canonicalFloat(text) : text;
+      let at = flat.length;
+      while (at > 0 && (flat[at - 2] ?? "") > name) at -= 2;
+      if (at === flat.length) flat.push(name, value);
+      else flat.splice(at, 0, name, value);
     }
+    return LabelSet.fromSorted(flat);
+  }
+
+  #block(open: number): number {
+    const kept = this.#isKept ? this.#sharedLabels(open) : 0;
+    this.#names.length = kept;
+    this.#values.length = kept;
+    this.#ends.length = kept;
+    this.#brace = open;
+    this.#isKept = true;
+    let at =
+      kept > 0 ? this.#afterLabel(open + (this.#ends[kept - 1] ?? 0)) : this.#blanks(open + 1);
+    while (this.#bytes[at] !== closeBrace || at >= this.#end)
+      at = this.#afterLabel(this.#label(at));
     return at + 1;
   }
 
-  #pair(start: number, pairs: Map<string, string>): number {
+  /** How many labels begin both this block and the one before. */
+  #sharedLabels(open: number): number {
+    let low = 0;
+    let high = this.#ends.length;
+    // Mostly all but the last.
+    let tried = high - 1;
+    while (low < high) {
+      tried = Math.max(tried, low + 1);
+      const size = this.#ends[tried - 1] ?? 0;
+      const same =
+        open + size <= this.#end &&
+        this.#bytes.compare(this.#bytes, open, open + size, this.#brace, this.#brace + size) === 0;
+      if (same) low = tried;
+      else high = tried - 1;
+      tried = (low + high + 1) >> 1;
+    }
+    return low;
+  }
+
+  #afterLabel(end: number): number {
+    let at = this.#blanks(end);
+    const c = at < this.#end ? this.#bytes[at] : 0;
+    if (c === closeBrace) return at;
+    if (c !== comma) this.#fail(at, "expected a comma or } after a label");
+    at = this.#blanks(at + 1);
+    if (this.#rules.strict && this.#bytes[at] === closeBrace)
+      this.#fail(at, "expected a label after the comma");
+    return at;
+  }
+
+  #label(start: number): number {
     let name: string;
     let at: number;
     const quoted = this.#bytes[start] === quote;
@@ -155,17 +218,28 @@ class SeriesReader {
     }
     at = this.#blanks(at);
     if (at >= this.#end || this.#bytes[at] !== equals) {
-      if (!quoted || pairs.has(metricNameLabel))
+      if (!quoted || this.#metric !== undefined)
         this.#fail(at, `expected = after label name ${JSON.stringify(name)}`);
-      pairs.set(metricNameLabel, name);
-      return at;
+      return this.#named(name, at);
     }
     at = this.#blanks(at + 1);
     if (at >= this.#end || this.#bytes[at] !== quote)
       this.#fail(at, `the value of label ${JSON.stringify(name)} must be in double quotes`);
     const { value, end } = this.#quoted(at);
-    if (pairs.has(name)) this.#fail(start, `label ${JSON.stringify(name)} is given twice`);
-    pairs.set(name, value);
+    const isMetric = name === metricNameLabel;
+    if (this.#names.includes(name) || (isMetric && this.#metric !== undefined))
+      this.#fail(start, `label ${JSON.stringify(name)} is given twice`);
+    if (isMetric) return this.#named(value, end);
+    this.#names.push(name);
+    this.#values.push(value);
+    this.#ends.push(end - this.#brace);
+    return end;
+  }
+
+  /** The metric's name in the block: what stands behind it is not taken over by the next series. */
+  #named(metric: string, end: number): number {
+    this.#metric = metric;
+    this.#isKept = false;
     return end;
   }
 

@@ -1,5 +1,5 @@
 /** Reads what follows the series on a sample line: value, timestamp and, in OpenMetrics, exemplar. */
-import { LabelSet } from "@skopos/model";
+import type { LabelSet } from "@skopos/model";
 import { parseNumber } from "./number.ts";
 import { failAt, type LinePosition, parseLabelBlock } from "./series.ts";
 
@@ -92,9 +92,9 @@ function readExemplar(
   let at = expectSpace(bytes, start + 1, "the exemplar's labels", position);
   const line = bytes.indexOf(newline, at);
   const lineEnd = line === -1 ? bytes.length : line;
-  const { pairs, end: after } = parseLabelBlock(bytes, at, lineEnd, position);
+  const { labels, texts, end: after } = parseLabelBlock(bytes, at, lineEnd, position);
   let chars = 0;
-  for (const [name, value] of pairs) chars += codePoints(name) + codePoints(value);
+  for (const text of texts) chars += codePoints(text);
   if (chars > exemplarCharsMax)
     failAt(position, at, `an exemplar's labels hold at most ${exemplarCharsMax} characters`);
   at = expectSpace(bytes, after, "the exemplar's value", position);
@@ -106,7 +106,7 @@ function readExemplar(
     end = tokenEnd(bytes, at);
     timeMs = readSeconds(bytes, at, end, position);
   }
-  tail.exemplar = { labels: LabelSet.fromPairs(pairs), value, timeMs };
+  tail.exemplar = { labels, value, timeMs };
   return end;
 }
 

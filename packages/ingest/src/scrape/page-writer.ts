@@ -4,7 +4,6 @@
  */
 import {
   type GroupRef,
-  LabelSet,
   metricNameLabel,
   type MetricSink,
   type RefKeeper,
@@ -13,7 +12,7 @@ import {
   writeNaN,
 } from "@skopos/model";
 import { IngestError } from "../errors.ts";
-import { type Page, PageLayout } from "../exposition/page.ts";
+import { type Page, PageLayout, unmarked } from "../exposition/page.ts";
 import { parseExposition } from "../exposition/parse.ts";
 import { aheadMaxMs } from "../metric-batch/write.ts";
 import type { ScrapeJob } from "./config.ts";
@@ -29,11 +28,22 @@ const reportNames = [
   "scrape_series_added",
 ] as const;
 
-/** Marks in the slot → series column. */
-const unresolved = 0xffffffff;
+/** Marks of a page's series are refs, or one of these: unresolved while the store refuses more series. */
+const unresolved = unmarked;
 const dropped = 0xfffffffe;
 
+const noRefs = new Uint32Array(0);
 const noSeries: ReadonlySet<SeriesRef> = new Set();
+
+/** The page to write: `refs[i]` gets `values[i]`. One is written at a time. */
+let refs = new Uint32Array(1024);
+let values = new Float64Array(1024);
+
+function reserve(size: number): void {
+  if (refs.length >= size) return;
+  refs = new Uint32Array(size * 2);
+  values = new Float64Array(size * 2);
+}
 
 export interface PageCounts {
   readonly scraped: number;
@@ -53,14 +63,12 @@ export class PageWriter implements RefKeeper {
   readonly #group: GroupRef;
   /** In the order of `reportNames`. */
   readonly #reports: (SeriesRef | undefined)[] = [];
-  #layout = new PageLayout();
-  #seriesOf = new Uint32Array(0);
-  /** The page to write: `#refs[i]` gets `#values[i]`. */
-  #refs = new Uint32Array(256);
-  #values = new Float64Array(256);
+  readonly #layout = new PageLayout();
   #count = 0;
-  /** Series of the last good page that get a marker when they vanish. */
-  #live: Set<SeriesRef> = new Set();
+  /** Series of the last good page that get a marker when they vanish, each once. */
+  #live = noRefs;
+  /** Whether every line of the last page was written, so that the next with the same lines can be as a whole. */
+  #isWhole = false;
   #lastTimeMs = -Infinity;
 
   constructor(job: ScrapeJob, relabeling: Relabeling, target: Target, sink: MetricSink) {
@@ -73,9 +81,10 @@ export class PageWriter implements RefKeeper {
   }
 
   forget(gone: ReadonlySet<SeriesRef>): void {
-    for (const [slot, ref] of this.#seriesOf.entries())
-      if (gone.has(ref)) this.#seriesOf[slot] = unresolved;
-    for (const ref of gone) this.#live.delete(ref);
+    const { marks } = this.#layout;
+    for (const [i, ref] of marks.entries()) if (gone.has(ref)) marks[i] = unresolved;
+    this.#live = this.#live.filter((ref) => !gone.has(ref));
+    this.#isWhole = false;
     // Found anew by the next report.
     this.#reports.length = 0;
   }
@@ -102,11 +111,10 @@ export class PageWriter implements RefKeeper {
     timeMs: number,
     durationMs: () => number,
   ): PageCounts {
-    if (this.#layout.full) this.#forgetLayout();
     const page = parseExposition(body, contentType, this.#layout, { checks: "syntax" });
     const counts = this.#resolve(page);
     this.#writeTimed(page, timeMs);
-    const unchanged = page.sameLayout && this.#live.size === this.#count;
+    const unchanged = page.sameLayout && this.#live.length === this.#count;
     const added = unchanged ? 0 : this.#markVanished(page);
     this.#report({ ...counts, added }, 1, durationMs());
     this.#flush(timeMs);
@@ -132,24 +140,24 @@ export class PageWriter implements RefKeeper {
     this.#sink.closeGroup(this.#group);
   }
 
-  #forgetLayout(): void {
-    this.#layout = new PageLayout();
-    this.#seriesOf = new Uint32Array(0);
-  }
-
   /** Fills the page with the samples that carry no time of their own, each series once. */
   #resolve(page: Page): PageCounts {
+    const { count, marks } = page;
     this.#count = 0;
-    this.#reserve(page.count + this.#live.size + reportNames.length);
-    this.#growSlots();
-    const sampleLimit = this.#job.limits.samples;
+    reserve(count + this.#live.length + reportNames.length);
+    if (this.#isWhole && page.sameLayout && !page.hasTimes) {
+      refs.set(marks);
+      values.set(page.values.subarray(0, count));
+      this.#count = count;
+      return { scraped: count, kept: count, added: 0, refused: 0 };
+    }
+    this.#isWhole = false;
+    this.#resolveFresh(page);
     const honor = this.#job.honorTimestamps && page.hasTimes;
     let kept = 0;
     let refused = 0;
-    for (let i = 0; i < page.count; i++) {
-      const slot = page.slots[i] ?? 0;
-      let ref = this.#seriesOf[slot] ?? unresolved;
-      if (ref === unresolved) ref = this.#resolveSlot(slot);
+    for (let i = 0; i < count; i++) {
+      const ref = marks[i] ?? dropped;
       if (ref === dropped) continue;
       kept++;
       if (ref === unresolved) {
@@ -158,27 +166,30 @@ export class PageWriter implements RefKeeper {
       }
       const time = page.timesMs[i] ?? Number.NaN;
       if (honor && time === time) continue;
-      this.#refs[this.#count] = ref;
-      this.#values[this.#count] = page.values[i] ?? Number.NaN;
+      refs[this.#count] = ref;
+      values[this.#count] = page.values[i] ?? Number.NaN;
       this.#count++;
     }
-    if (sampleLimit > 0 && kept > sampleLimit) {
-      this.#count = 0;
-      throw new IngestError(
-        "limit",
-        `sample_limit: the page has ${kept} samples, ${sampleLimit} are allowed`,
-      );
-    }
-    return { scraped: page.count, kept, added: 0, refused };
+    this.#checkSampleLimit(kept);
+    this.#isWhole = this.#count === count;
+    return { scraped: count, kept, added: 0, refused };
   }
 
-  /** The slot's series; `dropped` by relabelling, or `unresolved` while the store refuses more series. */
-  #resolveSlot(slot: number): number {
-    const series = this.#layout.labels[slot] ?? LabelSet.empty;
-    const labels = sampleLabels(this.#job, this.#relabeling, this.#target.labels, series);
-    const ref = labels ? (this.#sink.series(this.#group, labels) ?? unresolved) : dropped;
-    this.#seriesOf[slot] = ref;
-    return ref;
+  #checkSampleLimit(kept: number): void {
+    const { samples } = this.#job.limits;
+    if (samples === 0 || kept <= samples) return;
+    this.#count = 0;
+    throw new IngestError(
+      "limit",
+      `sample_limit: the page has ${kept} samples, ${samples} are allowed`,
+    );
+  }
+
+  #resolveFresh({ fresh, marks }: Page): void {
+    for (const { index, labels: series } of fresh) {
+      const labels = sampleLabels(this.#job, this.#relabeling, this.#target.labels, series);
+      marks[index] = labels ? (this.#sink.series(this.#group, labels) ?? unresolved) : dropped;
+    }
   }
 
   /** Samples with explicit times, one page per time, before the scrape's own page. */
@@ -187,7 +198,7 @@ export class PageWriter implements RefKeeper {
     const byTime = new Map<number, { refs: number[]; values: number[] }>();
     for (let i = 0; i < page.count; i++) {
       const timeMs = page.timesMs[i] ?? Number.NaN;
-      const ref = this.#seriesOf[page.slots[i] ?? 0] ?? dropped;
+      const ref = page.marks[i] ?? dropped;
       if (timeMs !== timeMs || ref === dropped || ref === unresolved) continue;
       // As Prometheus: a page that is ahead of us is not believed.
       if (timeMs > nowMs + aheadMaxMs) continue;
@@ -196,16 +207,16 @@ export class PageWriter implements RefKeeper {
       at.refs.push(ref);
       at.values.push(page.values[i] ?? Number.NaN);
     }
-    for (const [timeMs, { refs, values }] of [...byTime].sort(([a], [b]) => a - b)) {
-      const columns = [Uint32Array.from(refs), Float64Array.from(values)] as const;
-      this.#sink.appendPage(this.#group, timeMs, ...columns, refs.length);
+    for (const [timeMs, timed] of [...byTime].sort(([a], [b]) => a - b)) {
+      const columns = [Uint32Array.from(timed.refs), Float64Array.from(timed.values)] as const;
+      this.#sink.appendPage(this.#group, timeMs, ...columns, timed.refs.length);
     }
   }
 
   /** An exemplar without a time gets the sample's, which is the scrape's unless the sample has one of its own. */
   #writeExemplars(page: Page, timeMs: number): void {
-    for (const { slot, labels, value, timeMs: own } of page.exemplars) {
-      const ref = this.#seriesOf[slot] ?? dropped;
+    for (const { index, labels, value, timeMs: own } of page.exemplars) {
+      const ref = page.marks[index] ?? dropped;
       if (ref === dropped || ref === unresolved) continue;
       if (own !== undefined && own > timeMs + aheadMaxMs) continue;
       this.#sink.appendExemplar(ref, { labels: labels.toMap(), value, timeMs: own ?? timeMs });
@@ -217,21 +228,22 @@ export class PageWriter implements RefKeeper {
    * their own get no markers, as in Prometheus, unless `track_timestamps_staleness` asks for them.
    */
   #markVanished(page: Page): number {
-    const now = new Set<SeriesRef>(this.#refs.subarray(0, this.#count));
+    const before = new Set<SeriesRef>(this.#live);
+    const now = new Set<SeriesRef>(refs.subarray(0, this.#count));
     // A series that began to carry times of its own has not vanished.
     const timed = page.hasTimes ? this.#timedSeries(page) : noSeries;
     if (this.#job.trackTimestampsStaleness) for (const ref of timed) now.add(ref);
     let added = 0;
-    for (const ref of now) if (!this.#live.has(ref)) added++;
-    for (const ref of this.#live) if (!now.has(ref) && !timed.has(ref)) this.#pushStale(ref);
-    this.#live = now;
+    for (const ref of now) if (!before.has(ref)) added++;
+    for (const ref of before) if (!now.has(ref) && !timed.has(ref)) this.#pushStale(ref);
+    this.#live = Uint32Array.from(now);
     return added;
   }
 
   #timedSeries(page: Page): Set<SeriesRef> {
     const timed = new Set<SeriesRef>();
     for (let i = 0; i < page.count; i++) {
-      const ref = this.#seriesOf[page.slots[i] ?? 0] ?? dropped;
+      const ref = page.marks[i] ?? dropped;
       const timeMs = page.timesMs[i] ?? Number.NaN;
       if (timeMs === timeMs && ref !== dropped && ref !== unresolved) timed.add(ref);
     }
@@ -239,46 +251,32 @@ export class PageWriter implements RefKeeper {
   }
 
   #markAll(): void {
-    this.#reserve(this.#live.size + reportNames.length);
+    reserve(this.#live.length + reportNames.length);
     for (const ref of this.#live) this.#pushStale(ref);
-    this.#live = new Set();
+    this.#live = noRefs;
   }
 
   #report(counts: PageCounts, up: number, durationMs: number): void {
     this.#resolveReports();
-    const values = [up, durationMs / 1000, counts.scraped, counts.kept, counts.added];
+    const reported = [up, durationMs / 1000, counts.scraped, counts.kept, counts.added];
     for (const [i, ref] of this.#reports.entries()) {
       if (ref === undefined) continue;
-      this.#refs[this.#count] = ref;
-      this.#values[this.#count] = values[i] ?? Number.NaN;
+      refs[this.#count] = ref;
+      values[this.#count] = reported[i] ?? Number.NaN;
       this.#count++;
     }
   }
 
   #pushStale(ref: SeriesRef): void {
-    this.#refs[this.#count] = ref;
-    writeNaN(this.#values, this.#count, staleNaN);
+    refs[this.#count] = ref;
+    writeNaN(values, this.#count, staleNaN);
     this.#count++;
   }
 
   #flush(timeMs: number): void {
     const at = Math.max(timeMs, this.#lastTimeMs + 1);
     this.#lastTimeMs = at;
-    this.#sink.appendPage(this.#group, at, this.#refs, this.#values, this.#count);
+    this.#sink.appendPage(this.#group, at, refs, values, this.#count);
     this.#count = 0;
-  }
-
-  #reserve(size: number): void {
-    if (this.#refs.length >= size) return;
-    this.#refs = new Uint32Array(size * 2);
-    this.#values = new Float64Array(size * 2);
-  }
-
-  #growSlots(): void {
-    const size = this.#layout.labels.length;
-    if (this.#seriesOf.length >= size) return;
-    const next = new Uint32Array(Math.max(size, this.#seriesOf.length * 2)).fill(unresolved);
-    next.set(this.#seriesOf);
-    this.#seriesOf = next;
   }
 }

@@ -11,10 +11,42 @@ export function sampleLabels(
   target: LabelSet,
   series: LabelSet,
 ): LabelSet | undefined {
+  const labels = relabeling.apply(
+    mergedApart(series, target) ?? mergedByRule(job.honorLabels, series, target),
+  );
+  if (!labels || labels.size === 0) return undefined;
+  if (!labels.has(metricNameLabel))
+    throw new IngestError("bad-exposition", `series ${String(series)} lost its metric name`);
+  checkLimits(job, labels);
+  return labels;
+}
+
+/** Both sets in one; undefined when they share a name. */
+function mergedApart(series: LabelSet, target: LabelSet): LabelSet | undefined {
+  const [one, other] = [series.flat, target.flat];
+  const flat: string[] = [];
+  let i = 0;
+  let k = 0;
+  while (i < one.length || k < other.length) {
+    const name = one[i];
+    const label = other[k];
+    if (name === label) return undefined;
+    if (label === undefined || (name !== undefined && name < label)) {
+      flat.push(name ?? "", one[i + 1] ?? "");
+      i += 2;
+    } else {
+      flat.push(label, other[k + 1] ?? "");
+      k += 2;
+    }
+  }
+  return LabelSet.fromSorted(flat);
+}
+
+function mergedByRule(honorLabels: boolean, series: LabelSet, target: LabelSet): LabelSet {
   const merged = new Map(series.entries());
   for (const [name, value] of target.entries()) {
     const own = merged.get(name);
-    if (own !== undefined && job.honorLabels) continue;
+    if (own !== undefined && honorLabels) continue;
     if (own !== undefined) {
       let exported = `exported_${name}`;
       while (merged.has(exported) || target.has(exported)) exported = `exported_${exported}`;
@@ -22,12 +54,7 @@ export function sampleLabels(
     }
     merged.set(name, value);
   }
-  const labels = relabeling.apply(LabelSet.fromPairs(merged));
-  if (!labels || labels.size === 0) return undefined;
-  if (!labels.has(metricNameLabel))
-    throw new IngestError("bad-exposition", `series ${String(series)} lost its metric name`);
-  checkLimits(job, labels);
-  return labels;
+  return LabelSet.fromPairs(merged);
 }
 
 function checkLimits(job: ScrapeJob, labels: LabelSet): void {
