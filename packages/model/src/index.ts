@@ -99,6 +99,7 @@ export type {
   SpanIntrinsic,
   SpanKind,
   SpanLink,
+  SpanParts,
   SpanPredicate,
   SpanSet,
   SpanStatus,

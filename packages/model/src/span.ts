@@ -201,13 +201,26 @@ export interface FieldValuesRequest extends TraceTimeRange {
   readonly signal?: AbortSignal;
 }
 
+/** What is wanted of a trace's spans. Who gives them may give more. */
+export interface SpanParts {
+  /** These attributes of spans and resources alone; no events, no links, nothing of the scope. */
+  readonly attributes?: readonly string[];
+  /** These spans alone. */
+  readonly spanIds?: readonly string[];
+}
+
 /**
  * Trace ids are 32 hex digits; shorter ones stand for themselves with zeros in front, as Jaeger and Zipkin have them.
  * Errors: `SkoposError` with code "bad-query", "limit", "cancelled", "unavailable".
  */
 export interface TraceReader {
   /** Every span of the trace, duplicates removed, by start time. Empty when unknown. A right `within` makes it faster. */
-  trace(traceId: string, signal?: AbortSignal, within?: TraceTimeRange): Promise<Span[]>;
+  trace(
+    traceId: string,
+    signal?: AbortSignal,
+    within?: TraceTimeRange,
+    parts?: SpanParts,
+  ): Promise<Span[]>;
   /** Several traces in the order asked for, those unknown left out. Over `spansMax` spans in all it rejects with "limit". */
   traces(
     traceIds: readonly string[],
@@ -270,7 +283,12 @@ export interface TraceMetricsRequest extends TraceTimeRange {
 
 /** Questions in TraceQL. Errors: as of `TraceReader`; parse and type errors are "bad-query" with line and column. */
 export interface TraceEngine {
-  trace(traceId: string, signal?: AbortSignal, within?: TraceTimeRange): Promise<Span[]>;
+  trace(
+    traceId: string,
+    signal?: AbortSignal,
+    within?: TraceTimeRange,
+    parts?: SpanParts,
+  ): Promise<Span[]>;
   /** Several whole traces at once, in the order asked for, those unknown left out. */
   traces(
     traceIds: readonly string[],

@@ -192,6 +192,25 @@ export function traceReaderContract(open: () => Promise<TraceFixture>): readonly
       const spans = await reader.trace(hex("b", 32));
       assert.deepEqual(spans, [failing[0], failing[2], failing[1]]);
     }),
+    reading("gives at least the attributes and spans that are asked for", async (reader) => {
+      const [key = ""] = Object.keys(rich.attributes);
+      const parts = { attributes: [key], spanIds: [rich.spanId] };
+      const [lean, ...others] = await reader.trace(rich.traceId, undefined, undefined, parts);
+      assert.deepEqual(others, []);
+      assert.deepEqual(lean?.attributes[key], rich.attributes[key]);
+      const plain = (span: Span | undefined) => [
+        span?.spanId,
+        span?.parentSpanId,
+        span?.service,
+        span?.name,
+        span?.kind,
+        span?.startNs,
+        span?.durationNs,
+        span?.status,
+        span?.statusMessage,
+      ];
+      assert.deepEqual(plain(lean), plain(rich));
+    }),
     reading("knows nothing of an unknown trace", async (reader) => {
       assert.deepEqual(await reader.trace(hex("d", 32)), []);
       assert.deepEqual(await reader.trace("' OR 1 = 1 --"), []);

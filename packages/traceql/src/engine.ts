@@ -15,7 +15,7 @@ const start = { line: 1, column: 1 };
 /** An empty query finds every trace of the range. */
 export function createTraceEngine(reader: TraceReader): TraceEngine {
   return {
-    trace: (traceId, signal, within) => reader.trace(traceId, signal, within),
+    trace: (...request) => reader.trace(...request),
     traces: (traceIds, signal, within) =>
       reader.traces(traceIds, {
         spansMax: answerSpansMax,

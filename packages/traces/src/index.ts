@@ -10,6 +10,7 @@ export { errorOrigin } from "./error-origin.ts";
 export { exclusiveTimes, type SpanTime, timedSpans } from "./exclusive.ts";
 export { buildForest, childrenOf, type SpanForest } from "./forest.ts";
 export {
+  callAttributes,
   compareGraphs,
   type EdgeAgreement,
   type MetricEdge,

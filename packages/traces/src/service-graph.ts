@@ -82,12 +82,16 @@ function delegates(forest: SpanForest, index: number): boolean {
   return false;
 }
 
+const clusterKeys = ["upstream_cluster.name", "upstream_cluster"] as const;
 const peerKeys = ["peer.service", "server.address", "net.peer.name", "db.system", "db.system.name"];
+/** All attributes of spans that the graph is made of. */
+export const callAttributes: readonly string[] = [...clusterKeys, ...peerKeys];
+
 const outboundCluster = /^outbound\|\d+\|[^|]*\|([^.|]+)(?:\.([^.|]+))?/;
 
 /** Whom a client span called, by OpenTelemetry's conventions or Istio's cluster name ("name.namespace"). */
 function peerOf({ attributes }: Span): string | undefined {
-  const cluster = attributes["upstream_cluster.name"] ?? attributes["upstream_cluster"];
+  const cluster = attributes[clusterKeys[0]] ?? attributes[clusterKeys[1]];
   const istio = typeof cluster === "string" ? outboundCluster.exec(cluster) : null;
   if (istio) return istio[2] === undefined ? istio[1] : `${istio[1]}.${istio[2]}`;
   for (const key of peerKeys) {

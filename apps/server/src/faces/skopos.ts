@@ -5,6 +5,7 @@ import type { ClusterWatch, Topology } from "@skopos/mesh";
 import { type Span, type LogEngine, SkoposError, type TraceEngine } from "@skopos/model";
 import type { ApiHandlers } from "../http/bind.ts";
 import { type Principal, sessionCookie, type Sessions } from "../http/sessions.ts";
+import type { ReadOutline } from "../threads/engines.ts";
 import type { QueryPool } from "../threads/query-pool.ts";
 import type { RpcCaller } from "../threads/rpc.ts";
 import type { TelemetryCalls } from "../threads/telemetry-calls.ts";
@@ -22,6 +23,7 @@ export interface SkoposParts {
   readonly topology: Topology;
   readonly cluster: ClusterWatch;
   readonly traces: TraceEngine;
+  readonly outline: ReadOutline;
   readonly logs: LogEngine;
   readonly telemetry: RpcCaller<TelemetryCalls>;
   readonly practice: Practice;

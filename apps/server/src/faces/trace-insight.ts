@@ -4,14 +4,14 @@ import { type LabelMap, SkoposError, type Span, type TraceEngine } from "@skopos
 import { type Topology } from "@skopos/mesh";
 import {
   buildForest,
+  callAttributes,
   compareGraphs,
   compareTraces,
-  criticalPath,
-  exclusiveTimes,
   serviceGraph,
 } from "@skopos/traces";
+import type { ReadOutline } from "../threads/engines.ts";
 import { serviceIdOf, serviceIdOfName } from "../views/span-entity.ts";
-import { explainTrace } from "../views/trace-explanation.ts";
+import { explainedAttributes, explainTrace } from "../views/trace-explanation.ts";
 import { toTraceOutline } from "../views/trace-outline.ts";
 import { toSpanJson } from "../views/trace-view.ts";
 
@@ -22,12 +22,14 @@ export interface TraceRange {
 
 export interface TraceInsightParts {
   readonly traces: TraceEngine;
+  readonly outline: ReadOutline;
   readonly topology: Topology;
   readonly nowMs: () => number;
 }
 
-/** Of one trace; readers stop there as well. */
-const spansMax = 100_000;
+/** Outlines that are kept for a while, of 20 MB each at most. */
+const outlinesMax = 4;
+const outlineAgeMsMax = 60_000;
 const comparedMax = 100;
 const graphTracesMax = 300;
 const operationsMax = 50;
@@ -37,30 +39,51 @@ const comparedSpansMax = 5000;
 
 export class TraceInsight {
   readonly #parts: TraceInsightParts;
+  /** Longest known first. */
+  readonly #outlines = new Map<string, { outline: TraceOutline; readMs: number }>();
 
   constructor(parts: TraceInsightParts) {
     this.#parts = parts;
   }
 
-  async outline(id: string, signal: AbortSignal): Promise<ReplyOf<"traceOutline">> {
-    return toTraceOutline(id, await this.spans(id, signal), spansMax);
+  /** Read anew. Throws "not-found". */
+  async outline(id: string, signal: AbortSignal): Promise<TraceOutline> {
+    const outline = await this.#parts.outline(id, signal);
+    if (outline.spanIds.length === 0) throw unknownTrace(id);
+    this.#outlines.delete(id);
+    this.#outlines.set(id, { outline, readMs: this.#parts.nowMs() });
+    for (const oldest of this.#outlines.keys()) {
+      if (this.#outlines.size <= outlinesMax) break;
+      this.#outlines.delete(oldest);
+    }
+    return outline;
+  }
+
+  /** As it was read a moment ago: pages ask several things about a trace, one after the other. */
+  async #recentOutline(id: string, signal: AbortSignal): Promise<TraceOutline> {
+    const known = this.#outlines.get(id);
+    return known && this.#parts.nowMs() - known.readMs < outlineAgeMsMax
+      ? known.outline
+      : this.outline(id, signal);
   }
 
   async span(id: string, spanId: string, signal: AbortSignal): Promise<ReplyOf<"traceSpan">> {
-    const forest = buildForest(await this.spans(id, signal));
     // Of a client and a server that share their id, a row's place tells which is meant: "id" or "id:row".
-    const [wanted = "", row] = spanId.split(":");
-    const index = row === undefined ? -1 : Number(row);
-    const found =
-      forest.spans[index]?.spanId === wanted
-        ? index
-        : forest.spans.findIndex((span) => span.spanId === wanted);
-    const span = forest.spans[found];
-    if (!span) throw new SkoposError("not-found", `trace ${id} has no span ${wanted}`);
-    const own = exclusiveTimes(forest)[found] ?? 0;
-    const critical = criticalPath(forest).some(({ index: at }) => at === found);
+    const [wanted = "", place] = spanId.split(":");
+    let outline = await this.#recentOutline(id, signal);
+    if (!outline.spanIds.includes(wanted)) outline = await this.outline(id, signal);
+    const named = place === undefined ? -1 : Number(place);
+    const row = outline.spanIds[named] === wanted ? named : outline.spanIds.indexOf(wanted);
+    const parts = { spanIds: [wanted] };
+    const spans = (await this.#parts.traces.trace(id, signal, undefined, parts)).filter(
+      (span) => span.spanId === wanted,
+    );
+    const span = spans.find(({ kind }) => kind === outline.kind[row]) ?? spans[0];
+    if (!span || row < 0) throw new SkoposError("not-found", `trace ${id} has no span ${wanted}`);
+    const ownMs = outline.exclusiveMs[row] ?? 0;
+    const critical = outline.criticalPath.some((stretch) => stretch.row === row);
     return {
-      span: toSpanJson(span, forest.originNs, own / 1e6, critical),
+      span: toSpanJson(span, BigInt(outline.startNs), ownMs, critical),
       links: span.links.map(({ traceId, spanId: linked }) => ({ traceId, spanId: linked })),
     };
   }
@@ -71,8 +94,12 @@ export class TraceInsight {
     joinsOf: (spans: readonly Span[]) => Promise<Joins>,
     signal: AbortSignal,
   ): Promise<ReplyOf<"traceExplanation">> {
-    const spans = await this.spans(id, signal);
-    const outline = toTraceOutline(id, spans, spansMax);
+    const parts = { attributes: [...explainedAttributes, ...callAttributes] };
+    const spans = await this.#parts.traces.trace(id, signal, undefined, parts);
+    if (spans.length === 0) throw unknownTrace(id);
+    const recent = await this.#recentOutline(id, signal);
+    // Spans may have come since.
+    const outline = recent.spanIds.length === spans.length ? recent : toTraceOutline(id, spans);
     const [peers, joins] = await Promise.all([this.#peersOf(outline, signal), joinsOf(spans)]);
     const facts = { outline, spans: buildForest(spans).spans, peers: peers.operations, joins };
     return { statements: explainTrace(facts), warnings: [...peers.warnings, ...joins.warnings] };
@@ -81,11 +108,7 @@ export class TraceInsight {
   /** Every span of a trace. Throws "not-found". */
   async spans(id: string, signal?: AbortSignal): Promise<Span[]> {
     const spans = await this.#parts.traces.trace(id, signal);
-    if (spans.length === 0)
-      throw new SkoposError(
-        "not-found",
-        `no spans of trace ${id}: it may be too old, or not sampled`,
-      );
+    if (spans.length === 0) throw unknownTrace(id);
     return spans;
   }
 
@@ -153,7 +176,7 @@ export class TraceInsight {
 
   /** How the slowest span of each operation stands among all of its kind in the hour before. */
   async peers(id: string, signal: AbortSignal): Promise<ReplyOf<"tracePeers">> {
-    return this.#peersOf(await this.outline(id, signal), signal);
+    return this.#peersOf(await this.#recentOutline(id, signal), signal);
   }
 
   async #peersOf(outline: TraceOutline, signal: AbortSignal): Promise<ReplyOf<"tracePeers">> {
@@ -259,6 +282,10 @@ export class TraceInsight {
   #fetch(ids: readonly string[], signal: AbortSignal): Promise<Span[][]> {
     return this.#parts.traces.traces(ids, signal);
   }
+}
+
+function unknownTrace(id: string): SkoposError {
+  return new SkoposError("not-found", `no spans of trace ${id}: it may be too old, or not sampled`);
 }
 
 interface SlowestSpan {

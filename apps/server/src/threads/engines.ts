@@ -1,5 +1,7 @@
 /** The engines as the main thread sees them: every question goes to a query thread. */
+import type { TraceOutline } from "@skopos/api";
 import type { LogEngine, MetricEngine, TraceEngine } from "@skopos/model";
+import { readTraceOutline } from "../views/trace-outline.ts";
 import type { QueryPool } from "./query-pool.ts";
 
 export interface Engines {
@@ -8,12 +10,15 @@ export interface Engines {
   readonly logs: LogEngine;
 }
 
+/** A trace in columns; without rows when the trace is unknown. */
+export type ReadOutline = (traceId: string, signal: AbortSignal) => Promise<TraceOutline>;
+
 /** `remote` stands where the store's engine would, when the configuration names another server. */
 export function createEngines(
   pool: QueryPool,
   timeoutMs: number,
   remote: Partial<Engines> = {},
-): Engines {
+): Engines & { readonly outline: ReadOutline } {
   const metrics: MetricEngine = {
     instant: ({ query, timeMs, timeoutMs: ms = timeoutMs, signal }) =>
       pool.call("instant", { query, timeMs, timeoutMs: ms }, { signal, timeoutMs: ms }),
@@ -25,7 +30,8 @@ export function createEngines(
       ),
   };
   const traces: TraceEngine = {
-    trace: (traceId, signal, within) => pool.call("trace", { traceId, within }, { signal }),
+    trace: (traceId, signal, within, parts) =>
+      pool.call("trace", { traceId, within, parts }, { signal }),
     traces: (traceIds, signal, within) => pool.call("traces", { traceIds, within }, { signal }),
     search: (query, { startMs, endMs, limit, spansPerSet, signal }) =>
       pool.call("searchTraces", { query, startMs, endMs, limit, spansPerSet }, { signal }),
@@ -54,5 +60,9 @@ export function createEngines(
     patterns: ({ signal, ...request }) => pool.call("logPatterns", request, { signal }),
     tail: ({ signal, ...request }) => pool.call("logTail", request, { signal }),
   };
-  return { metrics, traces, logs, ...remote };
+  const elsewhere = remote.traces;
+  const outline: ReadOutline = elsewhere
+    ? (traceId, signal) => readTraceOutline(elsewhere, traceId, signal)
+    : (traceId, signal) => pool.call("traceOutline", { traceId }, { signal });
+  return { metrics, traces, logs, ...remote, outline };
 }

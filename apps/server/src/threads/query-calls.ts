@@ -15,6 +15,7 @@ import type {
   Matcher,
   MetricResult,
   Span,
+  SpanParts,
   TagNames,
   TagScope,
   TagValue,
@@ -22,7 +23,7 @@ import type {
   TailRequest,
   TraceSearchResult,
 } from "@skopos/model";
-import type { QueryExplanation } from "@skopos/api";
+import type { QueryExplanation, TraceOutline } from "@skopos/api";
 import type { JsonNode } from "@skopos/promql/syntax";
 import type { ClickHouseConnection, HeadCardinality, HeadShare } from "@skopos/store";
 import type { FederateRequest } from "./federation.ts";
@@ -104,7 +105,13 @@ export type QueryCalls = {
   labelNames(request: SeriesRequest): Promise<string[]>;
   labelValues(request: SeriesRequest & { name: string }): Promise<string[]>;
 
-  trace(request: { traceId: string; within: TimeRange | undefined }): Promise<Span[]>;
+  trace(request: {
+    traceId: string;
+    within: TimeRange | undefined;
+    parts: SpanParts | undefined;
+  }): Promise<Span[]>;
+  /** Columns cross threads many times faster than spans do. */
+  traceOutline(request: { traceId: string }): Promise<TraceOutline>;
   traces(request: {
     traceIds: readonly string[];
     within: TimeRange | undefined;

@@ -23,6 +23,7 @@ import {
   Tombstones,
 } from "@skopos/store";
 import { createTraceEngine } from "@skopos/traceql";
+import { readTraceOutline } from "../views/trace-outline.ts";
 import { federate } from "./federation.ts";
 import { giveWayToPaging } from "./give-way.ts";
 import { limitSeries, sendJson, sendText } from "./json-answer.ts";
@@ -124,7 +125,8 @@ serveCalls<QueryCalls>(parentPort, {
   labelNames: (request) => metrics.labelNames(request),
   labelValues: ({ name, ...request }) => metrics.labelValues(name, request),
 
-  trace: ({ traceId, within }, { signal }) => traces.trace(traceId, signal, within),
+  trace: ({ traceId, within, parts }, { signal }) => traces.trace(traceId, signal, within, parts),
+  traceOutline: ({ traceId }, { signal }) => readTraceOutline(traces, traceId, signal),
   traces: ({ traceIds, within }, { signal }) => traces.traces(traceIds, signal, within),
   searchTraces: ({ query, spansPerSet, ...range }, { signal }) =>
     traces.search(query, {

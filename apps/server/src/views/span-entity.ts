@@ -10,6 +10,11 @@ function textAt(attributes: Span["resource"], ...keys: string[]): string | undef
   return undefined;
 }
 
+const namespaceKeys = ["k8s.namespace.name", "service.namespace"];
+const requestIdKeys = ["guid:x-request-id", "http.request.header.x-request-id"];
+/** All attributes that are read here. */
+export const entityAttributes: readonly string[] = [...namespaceKeys, ...requestIdKeys];
+
 /**
  * "namespace/name": of a sidecar from "name.namespace", which Istio makes its service name, of an application from
  * OpenTelemetry's resource attributes. Undefined when no namespace is told.
@@ -17,7 +22,7 @@ function textAt(attributes: Span["resource"], ...keys: string[]): string | undef
 export function serviceIdOf(span: Span): string | undefined {
   const dot = span.service.lastIndexOf(".");
   if (dot > 0) return `${span.service.slice(dot + 1)}/${span.service.slice(0, dot)}`;
-  const namespace = textAt(span.resource, "k8s.namespace.name", "service.namespace");
+  const namespace = textAt(span.resource, ...namespaceKeys);
   return namespace === undefined ? undefined : `${namespace}/${span.service}`;
 }
 
@@ -37,7 +42,7 @@ export function serviceEntity(span: Span): EntityRef | null {
 /** Istio's and Envoy's request id, which access logs carry as well. */
 export function requestIdOf(spans: readonly Span[]): string | null {
   for (const { attributes } of spans) {
-    const id = textAt(attributes, "guid:x-request-id", "http.request.header.x-request-id");
+    const id = textAt(attributes, ...requestIdKeys);
     if (id !== undefined) return id;
   }
   return null;

@@ -2,7 +2,7 @@ import type { Change } from "@skopos/api";
 import type { Span } from "@skopos/model";
 import { buildForest } from "@skopos/traces";
 import { describe, expect, it } from "vitest";
-import { explainTrace } from "./trace-explanation.ts";
+import { explainedAttributes, explainTrace } from "./trace-explanation.ts";
 import { toTraceOutline } from "./trace-outline.ts";
 import { originMs, span } from "./testing/span.ts";
 
@@ -20,7 +20,17 @@ function change(name: string, serviceId: string, agoMs: number): Change {
   };
 }
 
-function explain(spans: readonly Span[], changes: readonly Change[] = [], usualMs = 1000) {
+/** As they are read for it: what is not named among the attributes is not there. */
+function asRead(span: Span): Span {
+  const kept = (attributes: Span["attributes"]) =>
+    Object.fromEntries(
+      Object.entries(attributes).filter(([key]) => explainedAttributes.includes(key)),
+    );
+  return { ...span, attributes: kept(span.attributes), resource: kept(span.resource) };
+}
+
+function explain(whole: readonly Span[], changes: readonly Change[] = [], usualMs = 1000) {
+  const spans = whole.map(asRead);
   const outline = toTraceOutline("t", spans, 1000);
   const peers = buildForest(spans).spans.map(({ service, name, kind }, row) => ({
     service,

@@ -13,7 +13,7 @@ import {
 } from "@skopos/api";
 import { type AttributeValue, flagMeaning, type Span } from "@skopos/model";
 import { changeText } from "./log-explanation.ts";
-import { calledServiceOf, serviceEntity } from "./span-entity.ts";
+import { calledServiceOf, entityAttributes, serviceEntity } from "./span-entity.ts";
 
 type Statement = ReplyOf<"traceExplanation">["statements"][number];
 type Peers = ReplyOf<"tracePeers">["operations"];
@@ -61,6 +61,16 @@ export function explainTrace(facts: TraceFacts): Statement[] {
     }));
   return [...failing, ...slow, ...changesBefore(facts, involved), ...patterns];
 }
+
+/** All attributes that are read here. */
+export const explainedAttributes: readonly string[] = [
+  ...entityAttributes,
+  "upstream_cluster.name",
+  "upstream_cluster",
+  "response_flags",
+  "http.status_code",
+  "http.response.status_code",
+];
 
 /** The host that a proxy's span was for, by Istio's cluster name. */
 function calledService(span: Span): EntityRef | null {

@@ -1,6 +1,6 @@
 /** A trace in columns, with what is understood of it. */
-import type { TraceOutline } from "@skopos/api";
-import type { Span } from "@skopos/model";
+import type { EntityRef, TraceOutline } from "@skopos/api";
+import type { Span, TraceEngine } from "@skopos/model";
 import {
   buildForest,
   type CallPattern,
@@ -11,7 +11,7 @@ import {
   type PathSegment,
   type SpanForest,
 } from "@skopos/traces";
-import { requestIdOf, serviceEntity } from "./span-entity.ts";
+import { entityAttributes, requestIdOf, serviceEntity } from "./span-entity.ts";
 
 const toMs = (ns: number) => ns / 1e6;
 
@@ -31,11 +31,24 @@ class Dictionary {
   }
 }
 
+/** Of one trace; readers stop there as well. */
+const traceSpansMax = 100_000;
+
+/** The outline with no more read of each span than it needs. */
+export async function readTraceOutline(
+  traces: Pick<TraceEngine, "trace">,
+  traceId: string,
+  signal?: AbortSignal,
+): Promise<TraceOutline> {
+  const parts = { attributes: entityAttributes };
+  return toTraceOutline(traceId, await traces.trace(traceId, signal, undefined, parts));
+}
+
 /** `spans` are those of one trace, in any order; `spansMax` is how many are read of one trace at most. */
 export function toTraceOutline(
   traceId: string,
   spans: readonly Span[],
-  spansMax: number,
+  spansMax = traceSpansMax,
 ): TraceOutline {
   const forest = buildForest(spans);
   const own = exclusiveTimes(forest);
@@ -45,7 +58,9 @@ export function toTraceOutline(
   const service = forest.spans.map((span) => services.index(span.service));
   const name = forest.spans.map((span) => names.index(span.name));
   const origin = errorOrigin(forest);
-  const entities = new Map(forest.spans.map((span) => [span.service, serviceEntity(span)]));
+  const entities = new Map<string, EntityRef | null>();
+  for (const span of forest.spans)
+    if (!entities.get(span.service)) entities.set(span.service, serviceEntity(span));
   return {
     traceId,
     startNs: forest.originNs.toString(),

@@ -26,9 +26,17 @@ export type SpanRow = [
   weight: number,
 ];
 
-export const spanExpressions = `lower(hex(trace_id)), lower(hex(span_id)), lower(hex(parent_span_id)), service, name,
-  kind, toString(start_ns), duration_ns, status, status_message, attributes, resource, scope_name, scope_version,
+const plainExpressions = `lower(hex(trace_id)), lower(hex(span_id)), lower(hex(parent_span_id)), service, name,
+  kind, toString(start_ns), duration_ns, status, status_message`;
+
+export const spanExpressions = `${plainExpressions}, attributes, resource, scope_name, scope_version,
   events, links, scope_attributes, weight`;
+
+/** The same with those attributes alone that the bound array `keys` names, and neither events nor links. */
+export function leanExpressions(keys: string): string {
+  const kept = (column: string) => `mapFilter((key, value) -> has(${keys}, key), ${column})`;
+  return `${plainExpressions}, ${kept("attributes")}, ${kept("resource")}, '', '', '', '', map(), weight`;
+}
 
 export function spanOf(row: SpanRow): Span {
   return {

@@ -14,6 +14,7 @@ import {
   type SpanAggregation,
   type SpanAggregationResult,
   type SpanField,
+  type SpanParts,
   type SpanPredicate,
   type TagNamesRequest,
   type TraceReader,
@@ -22,7 +23,7 @@ import {
   type TraceTimeRange,
 } from "@skopos/model";
 import { attributeOf } from "./attribute-text.ts";
-import { type SpanRow, spanExpressions, spanOf } from "./span-rows.ts";
+import { leanExpressions, type SpanRow, spanExpressions, spanOf } from "./span-rows.ts";
 import { fieldSql, fieldTextsSql, numberFieldSql, predicateSql } from "./span-sql.ts";
 import {
   anyLeafSql,
@@ -80,10 +81,15 @@ class ClickHouseTraceReader implements TraceReader {
     this.#limits = limits;
   }
 
-  async trace(traceId: string, signal?: AbortSignal, within?: TraceTimeRange): Promise<Span[]> {
+  async trace(
+    traceId: string,
+    signal?: AbortSignal,
+    within?: TraceTimeRange,
+    parts: SpanParts = {},
+  ): Promise<Span[]> {
     const id = fullTraceId(traceId);
     if (id === undefined) return [];
-    return this.#spansOf([id], traceSpansMax, within, signal);
+    return this.#spansOf([id], traceSpansMax, within, signal, parts);
   }
 
   async traces(
@@ -197,11 +203,18 @@ class ClickHouseTraceReader implements TraceReader {
     spansMax: number,
     within: TraceTimeRange | undefined,
     signal: AbortSignal | undefined,
+    { attributes, spanIds }: SpanParts = {},
   ): Promise<Span[]> {
     const place = await this.#placeOf(ids, within, signal);
     if (!place) return [];
     const bindings = new Bindings();
-    const query = `SELECT ${spanExpressions} FROM spans WHERE ${placeSql(bindings, ids, place)}
+    const where = [placeSql(bindings, ids, place)];
+    if (spanIds) where.push(`lower(hex(span_id)) IN (${bindings.bind("Array(String)", spanIds)})`);
+    const wanted =
+      attributes === undefined
+        ? spanExpressions
+        : leanExpressions(bindings.bind("Array(String)", attributes));
+    const query = `SELECT ${wanted} FROM spans WHERE ${allOf(where)}
       ORDER BY start_ns, duration_ns DESC ${once} LIMIT ${Math.trunc(spansMax)}`;
     return (await this.#rows<SpanRow>(query, bindings, signal)).map(spanOf);
   }
