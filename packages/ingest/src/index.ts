@@ -1,5 +1,5 @@
 export type { AccessLogEntry } from "./access-log/fields.ts";
-export { parseAccessLogLine } from "./access-log/parse.ts";
+export { accessLogMetadata, parseAccessLogLine } from "./access-log/parse.ts";
 export type { ClusterDiscover, RuleFileText } from "./cluster/cluster-config.ts";
 export { ExpositionError, IngestError } from "./errors.ts";
 export {

@@ -1,5 +1,6 @@
 /** Log lines as a page shows them: level, trace and service read off labels, metadata or the line itself. */
 import type { EntityRef, LogLine } from "@skopos/api";
+import { accessLogMetadata, parseAccessLogLine } from "@skopos/ingest";
 import type { LabelMap, LogLine as FoundLine, LogRecord } from "@skopos/model";
 
 type Level = LogLine["level"];
@@ -58,9 +59,11 @@ export function entityOf(labels: LabelMap): EntityRef | null {
     : null;
 }
 
-/** What a query parsed out of the line is shown as its metadata is. */
+/** What an access log line says, and what a query parsed out of a line, is shown as its metadata is. */
 export function toLogLine(found: FoundLine): LogLine {
-  const record = { ...found, metadata: { ...found.metadata, ...found.parsed } };
+  const entry = parseAccessLogLine(found.line);
+  const said = entry ? accessLogMetadata(entry) : {};
+  const record = { ...found, metadata: { ...said, ...found.metadata, ...found.parsed } };
   const json = parsedLine(record.line);
   return {
     timeNs: record.timeNs.toString(),

@@ -1,6 +1,6 @@
 import type { LogLine } from "@skopos/api";
 import { describe, expect, it } from "vitest";
-import { calledBy, isLike, lineWords } from "./log-words.ts";
+import { calledBy, isLike, lineWords, requestIdOf } from "./log-words.ts";
 
 function line(metadata: Record<string, string>): LogLine {
   const entity = { kind: "service", id: "shop/front", name: "front", namespace: "shop" } as const;
@@ -51,6 +51,13 @@ describe("an access log line in words", () => {
       "12 ms, of which the callee took 11 ms",
     ]);
     expect(calledBy(received)).toBeNull();
+  });
+
+  it("has its request's id, beside it or in it", () => {
+    const id = "34e3863d-0089-4290-afe6-0982575baa68";
+    expect(requestIdOf(line({ request_id: "r-1" }))).toBe("r-1");
+    expect(requestIdOf({ ...refused, line: `… "curl" "${id}" "users:80" …` })).toBe(id);
+    expect(requestIdOf({ ...line({}), line: `took ${id}` })).toBeUndefined();
   });
 
   it("says nothing of other lines", () => {

@@ -44,6 +44,13 @@ export function isAccessLog(line: LogLine): boolean {
   return "method" in line.metadata && ("status" in line.metadata || "authority" in line.metadata);
 }
 
+/** A line that is followed live brings what lines are searched by alone: the rest is in the line. */
+export function requestIdOf(line: LogLine): string | undefined {
+  const known = line.metadata["request_id"];
+  if (known !== undefined || !isAccessLog(line)) return known;
+  return /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/.exec(line.line)?.[0];
+}
+
 function whoCalls(line: LogLine): LineWord[] {
   const { entity } = line;
   const called = calledBy(line);

@@ -38,40 +38,44 @@ export interface Field {
   readonly name: FieldName;
   /** Names in JSON: Istio's first, then what custom formats commonly say. */
   readonly json: readonly string[];
-  /** Kept beside the line under this name; the others stay in the line. */
+  /** What it is called where it stands beside the line. */
   readonly metadata?: string;
+  /** Written with the line, since lines are searched by it; the others are read off the line when they are asked for. */
+  readonly kept?: true;
   readonly numeric?: true;
 }
 
 export const fields: readonly Field[] = [
   { name: "startTime", json: ["start_time"] },
-  { name: "method", json: ["method"], metadata: "method" },
-  { name: "path", json: ["path", "x_envoy_original_path"], metadata: "path" },
+  { name: "method", json: ["method"], metadata: "method", kept: true },
+  { name: "path", json: ["path", "x_envoy_original_path"], metadata: "path", kept: true },
   { name: "protocol", json: ["protocol"] },
-  { name: "status", json: ["response_code"], metadata: "status", numeric: true },
-  { name: "responseFlags", json: ["response_flags"], metadata: "response_flags" },
+  { name: "status", json: ["response_code"], metadata: "status", kept: true, numeric: true },
+  { name: "responseFlags", json: ["response_flags"], metadata: "response_flags", kept: true },
   {
     name: "responseCodeDetails",
     json: ["response_code_details"],
     metadata: "response_code_details",
+    kept: true,
   },
   { name: "connectionTerminationDetails", json: ["connection_termination_details"] },
   { name: "upstreamTransportFailureReason", json: ["upstream_transport_failure_reason"] },
   { name: "bytesReceived", json: ["bytes_received"], metadata: "bytes_received", numeric: true },
   { name: "bytesSent", json: ["bytes_sent"], metadata: "bytes_sent", numeric: true },
-  { name: "durationMs", json: ["duration"], metadata: "duration_ms", numeric: true },
+  { name: "durationMs", json: ["duration"], metadata: "duration_ms", kept: true, numeric: true },
   {
     name: "upstreamServiceTimeMs",
     json: ["upstream_service_time"],
     metadata: "upstream_service_time_ms",
+    kept: true,
     numeric: true,
   },
   { name: "forwardedFor", json: ["x_forwarded_for"] },
   { name: "userAgent", json: ["user_agent"] },
   { name: "requestId", json: ["request_id", "x_request_id"], metadata: "request_id" },
-  { name: "authority", json: ["authority"], metadata: "authority" },
+  { name: "authority", json: ["authority"], metadata: "authority", kept: true },
   { name: "upstreamHost", json: ["upstream_host"], metadata: "upstream_host" },
-  { name: "upstreamCluster", json: ["upstream_cluster"], metadata: "upstream_cluster" },
+  { name: "upstreamCluster", json: ["upstream_cluster"], metadata: "upstream_cluster", kept: true },
   { name: "upstreamLocalAddress", json: ["upstream_local_address"] },
   { name: "downstreamLocalAddress", json: ["downstream_local_address"] },
   {

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fuzzRuns } from "../testing/fuzz-runs.ts";
-import { accessLogMetadata, parseAccessLogLine } from "./parse.ts";
+import { accessLogMetadata, keptOfAccessLog, parseAccessLogLine } from "./parse.ts";
 
 const requestId = "d209e46f-9ed5-9b61-bbdd-43e22662702a";
 const istio = `[2020-11-25T21:26:18.409Z] "GET /status/418?a=b c HTTP/1.1" 503 UF,URX upstream_reset_before_response_started{connection_failure} - "TLS error: 268435581" 0 135 4 - "-" "curl/7.73.0-DEV (a "quoted" b)" "${requestId}" "httpbin:8000" "127.0.0.1:80" outbound|8000|v1|httpbin.foo.svc.cluster.local 127.0.0.1:41854 10.44.1.27:80 10.44.1.23:37652 outbound_.8000_._.httpbin default`;
@@ -97,7 +97,7 @@ describe("an access log line", () => {
     });
   });
 
-  it("is kept as metadata by names that metadata may have", () => {
+  it("is told as metadata by names that metadata may have", () => {
     const entry = parseAccessLogLine(istio);
     expect(entry && accessLogMetadata(entry)).toEqual({
       method: "GET",
@@ -115,6 +115,42 @@ describe("an access log line", () => {
       downstream_remote_address: "10.44.1.23:37652",
       route_name: "default",
     });
+  });
+
+  const kept = {
+    method: "GET",
+    path: "/status/418?a=b c",
+    status: "503",
+    response_flags: "UF,URX",
+    response_code_details: "upstream_reset_before_response_started{connection_failure}",
+    duration_ms: "4",
+    authority: "httpbin:8000",
+    upstream_cluster: "outbound|8000|v1|httpbin.foo.svc.cluster.local",
+  };
+
+  it("is kept with what lines are searched by", () => {
+    expect(keptOfAccessLog(istio)).toEqual(kept);
+    const id = "0af7651916cd43dd8448eb211c80319c";
+    expect(keptOfAccessLog(`${istio} ${id}`)).toEqual({ ...kept, trace_id: id });
+    const usual = istio.replace(/ upstream_reset_\S+/, " via_upstream");
+    expect(keptOfAccessLog(usual)).not.toHaveProperty("response_code_details");
+  });
+
+  it("is kept alike whatever its format", () => {
+    const json = JSON.stringify({
+      method: "GET",
+      path: "/status/418?a=b c",
+      response_code: 503,
+      response_flags: "UF,URX",
+      response_code_details: "upstream_reset_before_response_started{connection_failure}",
+      duration: 4,
+      authority: "httpbin:8000",
+      upstream_cluster: "outbound|8000|v1|httpbin.foo.svc.cluster.local",
+      upstream_host: "127.0.0.1:80",
+      bytes_sent: 135,
+    });
+    expect(keptOfAccessLog(json)).toEqual(kept);
+    expect(keptOfAccessLog("nothing of the kind")).toBeUndefined();
   });
 
   it.each([

@@ -53,8 +53,27 @@ const olderIstioText = [
 const numeric = new Set<FieldName>(
   fields.filter((field) => field.numeric).map((field) => field.name),
 );
-const kept = fields.flatMap(({ name, metadata }) =>
-  metadata === undefined ? [] : [{ name, metadata }],
+const named = fields.flatMap(({ name, metadata, kept = false }) =>
+  metadata === undefined ? [] : [{ name, metadata, kept }],
+);
+/** Says nothing: it is what is written when there is nothing to say. */
+const usualDetails = "via_upstream";
+
+/** Where in a layout the fields stand that are kept. */
+interface KeptToken {
+  readonly at: number;
+  readonly metadata: string;
+  readonly numeric: boolean;
+}
+
+function keptTokens(layout: readonly (FieldName | "")[]): KeptToken[] {
+  return named.flatMap(({ name, metadata, kept }) => {
+    const at = layout.indexOf(name);
+    return kept && at >= 0 ? [{ at, metadata, numeric: numeric.has(name) }] : [];
+  });
+}
+const keptOfLayout = new Map(
+  [envoyText, istioText, olderIstioText].map((layout) => [layout, keptTokens(layout)] as const),
 );
 
 /** An entry being read. `set` gives each field the type that it has in the entry. */
@@ -72,7 +91,16 @@ export function parseAccessLogLine(text: string): AccessLogEntry | undefined {
 const opening = /^\[([^\]\s]{10,40})\] "(?=\S)/;
 const statusNext = /\d{1,3} /y;
 
-function parseText(text: string): AccessLogEntry | undefined {
+interface TextParts {
+  readonly startTime: string;
+  readonly method: string;
+  readonly path: string;
+  readonly protocol: string;
+  readonly layout: Layout;
+  readonly tokens: readonly string[];
+}
+
+function partsOf(text: string): TextParts | undefined {
   const head = opening.exec(text);
   if (!head) return undefined;
   const [whole, startTime = ""] = head;
@@ -81,20 +109,41 @@ function parseText(text: string): AccessLogEntry | undefined {
   const tokens = tokensOf(text, end + 2);
   const layout = layoutOf(tokens);
   if (!layout) return undefined;
-  const entry: Draft = { format: layout === envoyText ? "envoy-text" : "istio-text" };
-  set(entry, "startTime", startTime);
   const request = text.slice(whole.length, end);
   const first = request.indexOf(" ");
   const last = request.lastIndexOf(" ");
-  set(entry, "method", first < 0 ? request : request.slice(0, first));
-  if (last > first) set(entry, "path", request.slice(first + 1, last));
-  if (first >= 0) set(entry, "protocol", request.slice(last + 1));
+  return {
+    startTime,
+    method: first < 0 ? request : request.slice(0, first),
+    path: last > first ? request.slice(first + 1, last) : "",
+    protocol: first < 0 ? "" : request.slice(last + 1),
+    layout,
+    tokens,
+  };
+}
+
+function parseText(text: string): AccessLogEntry | undefined {
+  const parts = partsOf(text);
+  if (!parts) return undefined;
+  const { layout, tokens } = parts;
+  const entry: Draft = { format: layout === envoyText ? "envoy-text" : "istio-text" };
+  set(entry, "startTime", parts.startTime);
+  set(entry, "method", parts.method);
+  set(entry, "path", parts.path);
+  set(entry, "protocol", parts.protocol);
   for (const [i, name] of layout.entries()) if (name !== "") set(entry, name, tokens[i] ?? "");
-  for (const more of tokens.slice(layout.length)) {
-    const id = traceIdOf(more);
-    if (id !== undefined) entry.traceId ??= id;
-  }
+  const id = traceIdBehind(parts);
+  if (id !== undefined) entry.traceId = id;
   return entry as AccessLogEntry;
+}
+
+/** Among the fields that the format was extended by. */
+function traceIdBehind({ layout, tokens }: TextParts): string | undefined {
+  for (let i = layout.length; i < tokens.length; i++) {
+    const id = traceIdOf(tokens[i] ?? "");
+    if (id !== undefined) return id;
+  }
+  return undefined;
 }
 
 function endOfRequest(text: string, start: number): number {
@@ -105,13 +154,20 @@ function endOfRequest(text: string, start: number): number {
   return -1;
 }
 
-function layoutOf(tokens: readonly string[]): readonly (FieldName | "")[] | undefined {
-  // The cluster's name tells where a text stands that may contain spaces less often than counting does.
-  const isCount = (at: number) => /^(?:\d+|-)$/.test(tokens[at] ?? "");
-  const countsAt = (at: number) => isCount(at) && isCount(at + 1) && isCount(at + 2);
-  if (tokens.length >= istioText.length && countsAt(5)) return istioText;
-  if (tokens.length >= olderIstioText.length && countsAt(4)) return olderIstioText;
-  return tokens.length >= envoyText.length && countsAt(2) ? envoyText : undefined;
+type Layout = typeof envoyText | typeof istioText | typeof olderIstioText;
+
+function layoutOf(tokens: readonly string[]): Layout | undefined {
+  if (tokens.length >= istioText.length && countsAt(tokens, 5)) return istioText;
+  if (tokens.length >= olderIstioText.length && countsAt(tokens, 4)) return olderIstioText;
+  return tokens.length >= envoyText.length && countsAt(tokens, 2) ? envoyText : undefined;
+}
+
+const count = /^(?:\d+|-)$/;
+
+/** Three counts tell where a text stands that may contain spaces less often than counting fields does. */
+function countsAt(tokens: readonly string[], at: number): boolean {
+  for (let i = at; i < at + 3; i++) if (!count.test(tokens[i] ?? "")) return false;
+  return true;
 }
 
 /** Words and quoted texts. */
@@ -186,13 +242,48 @@ function set(draft: Draft, name: FieldName, text: string): void {
   }
 }
 
-/** What is kept of an entry beside its line, to be searched by. */
+/** All of an entry that has a name beside a line. */
 export function accessLogMetadata(entry: AccessLogEntry): Record<string, string> {
+  return metadataOf(entry, false);
+}
+
+function metadataOf(entry: AccessLogEntry, keptAlone: boolean): Record<string, string> {
   const metadata: Record<string, string> = {};
-  for (const { name, metadata: key } of kept) {
+  for (const { name, metadata: key, kept } of named) {
     const value = entry[name];
-    if (value !== undefined) metadata[key] = typeof value === "string" ? value : String(value);
+    if (value === undefined || (keptAlone && (!kept || value === usualDetails))) continue;
+    metadata[key] = typeof value === "string" ? value : String(value);
   }
   if (entry.traceId !== undefined) metadata["trace_id"] = entry.traceId;
   return metadata;
+}
+
+/** What is written beside an access log line, to be searched by; undefined when it is none. */
+export function keptOfAccessLog(text: string): Record<string, string> | undefined {
+  if (text.length > lineCharsMax) return undefined;
+  const first = text.charCodeAt(0);
+  if (first === 0x5b) return keptOfText(text);
+  const entry = first === 0x7b ? parseJson(text) : undefined;
+  return entry && metadataOf(entry, true);
+}
+
+function keptOfText(text: string): Record<string, string> | undefined {
+  const parts = partsOf(text);
+  if (!parts) return undefined;
+  const metadata: Record<string, string> = {};
+  put(metadata, "method", parts.method);
+  put(metadata, "path", parts.path);
+  for (const { at, metadata: key, numeric: isNumber } of keptOfLayout.get(parts.layout) ?? []) {
+    const token = parts.tokens[at] ?? "";
+    if (!isNumber) put(metadata, key, token);
+    else if (token !== "" && Number.isFinite(Number(token))) metadata[key] = String(Number(token));
+  }
+  const id = traceIdBehind(parts);
+  if (id !== undefined) metadata["trace_id"] = id;
+  return metadata;
+}
+
+function put(metadata: Record<string, string>, key: string, text: string): void {
+  if (text === "" || text === "-" || text === usualDetails) return;
+  metadata[key] = text.length > valueCharsMax ? text.slice(0, valueCharsMax) : text;
 }

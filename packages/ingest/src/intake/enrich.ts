@@ -1,7 +1,6 @@
 /** What is read off a log line when it comes in, so that it can be searched by: access log fields and the level. */
 import type { LabelMap, LogRecord } from "@skopos/model";
-import { type AccessLogEntry } from "../access-log/fields.ts";
-import { accessLogMetadata, parseAccessLogLine } from "../access-log/parse.ts";
+import { keptOfAccessLog } from "../access-log/parse.ts";
 import type { TemplateMiner } from "../templates/template-miner.ts";
 
 /** Names that senders give a level, in labels and metadata. */
@@ -47,19 +46,19 @@ const glogNames: Readonly<Record<string, string>> = {
 
 /** The record with what its line says about it; the same one when that is nothing. */
 export function enriched(record: LogRecord): LogRecord {
-  const entry = parseAccessLogLine(record.line);
-  const found = entry ? accessLogMetadata(entry) : undefined;
-  const level = record.metadata["detected_level"] ?? (entry ? levelOf(entry) : levelIn(record));
+  const found = keptOfAccessLog(record.line);
+  const level = record.metadata["detected_level"] ?? (found ? levelOf(found) : levelIn(record));
   if (!found && level === undefined) return record;
   const metadata: Record<string, string> = found ?? {};
   // What the sender said stands.
   for (const name in record.metadata) metadata[name] = record.metadata[name] ?? "";
   if (level !== undefined) metadata["detected_level"] = level;
-  return { ...record, metadata };
+  return { timeNs: record.timeNs, labels: record.labels, metadata, line: record.line };
 }
 
-function levelOf({ status = 0, method }: AccessLogEntry): string {
-  if (status >= 500 || (status === 0 && method !== undefined)) return "error";
+function levelOf(kept: LabelMap): string {
+  const status = Number(kept["status"] ?? 0);
+  if (status >= 500 || (status === 0 && kept["method"] !== undefined)) return "error";
   return status >= 400 ? "warn" : "info";
 }
 

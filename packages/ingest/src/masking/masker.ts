@@ -46,15 +46,23 @@ interface KeyRule {
   readonly change: TextRule;
 }
 
+/** What is known of a field's name: names are few and come again and again. */
+interface KnownKey {
+  readonly rule: KeyRule | null;
+  /** The last value that no rule had anything to do with: most come again at once. */
+  clean: string;
+}
+
 const keysMax = 10_000;
+/** Of longer values none is held. */
+const heldCharsMax = 256;
 
 export class Masker {
   /** How often each rule masked something. */
   readonly counts: Record<string, number> = {};
   readonly #texts: { readonly name: string; readonly change: TextRule }[] = [];
   readonly #keys: KeyRule[] = [];
-  /** Which rule a field's name asks for; names are few and come again and again. */
-  readonly #ruleOf = new Map<string, KeyRule | null>();
+  readonly #known = new Map<string, KnownKey>();
   readonly #trigger: RegExp | undefined;
 
   /** Throws "bad-regex", and "bad-config" for a rule that says nothing or a default that there is not. */
@@ -157,7 +165,7 @@ export class Masker {
 
   #attribute(key: string, value: AttributeValue): AttributeValue {
     if (typeof value === "string") return this.#value(key, value);
-    const rule = this.#keyRule(key);
+    const { rule } = this.#key(key);
     if (typeof value === "number" || typeof value === "boolean") {
       return rule ? this.#value(key, String(value)) : value;
     }
@@ -166,8 +174,14 @@ export class Masker {
   }
 
   #value(key: string, value: string): string {
-    const rule = this.#keyRule(key);
-    if (!rule) return this.text(value);
+    const known = this.#key(key);
+    const { rule } = known;
+    if (!rule) {
+      if (value === known.clean) return value;
+      const masked = this.text(value);
+      if (masked === value && value.length <= heldCharsMax) known.clean = value;
+      return masked;
+    }
     const changed = rule.change(value);
     if (changed === undefined || changed === value) return this.text(value);
     this.#count(rule.name);
@@ -178,12 +192,15 @@ export class Masker {
     this.counts[name] = (this.counts[name] ?? 0) + 1;
   }
 
-  #keyRule(key: string): KeyRule | null {
-    const known = this.#ruleOf.get(key);
+  #key(key: string): KnownKey {
+    const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const found = this.#keys.find(({ matches }) => matches(key)) ?? null;
-    if (this.#ruleOf.size >= keysMax) this.#ruleOf.clear();
-    this.#ruleOf.set(key, found);
+    const found = {
+      rule: this.#keys.find(({ matches }) => matches(key)) ?? null,
+      clean: "",
+    };
+    if (this.#known.size >= keysMax) this.#known.clear();
+    this.#known.set(key, found);
     return found;
   }
 

@@ -6,7 +6,14 @@ import { Spark } from "../../charts/Spark.tsx";
 import { lineJoinsQuery, logPatternsQuery } from "../../data/queries.ts";
 import { useScope } from "../../frame/address.ts";
 import { streamQuery } from "../../logic/log-form.ts";
-import { calledBy, isAccessLog, isLike, lineWords, messageOf } from "../../logic/log-words.ts";
+import {
+  calledBy,
+  isAccessLog,
+  isLike,
+  lineWords,
+  messageOf,
+  requestIdOf,
+} from "../../logic/log-words.ts";
 import { formatCount, formatSpan, plural } from "../../logic/numbers.ts";
 import { clockTime, nsToMs } from "../../logic/times.ts";
 import { Go } from "../../parts/Go.tsx";
@@ -167,7 +174,7 @@ function LikeIt({
 
 export function Explain({ line }: { readonly line: LogLine }): ReactNode {
   const at = nsToMs(line.timeNs);
-  const requestId = line.metadata["request_id"];
+  const requestId = requestIdOf(line);
   // A flag is about whom the proxy calls.
   const about = calledBy(line) ?? line.entity;
   const asked = useQuery(
