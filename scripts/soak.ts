@@ -1,6 +1,7 @@
 /**
- * `npm run soak -- [--size N] [--minutes M]`: remote writes of N series (default 300,000) every 15 s with churn for M minutes
- * (default 30), SIGKILL every four minutes. Ends with one JSON line; exit code 1 when an acknowledged sample is missing.
+ * `npm run soak -- [--size N] [--minutes M] [--kill-minutes K]`: remote writes of N series (default 300,000) every 15 s with
+ * churn for M minutes (default 30), SIGKILL every K (default 4). Ends with one JSON line; exit code 1 when an acknowledged
+ * sample is missing, or when memory or disk grow by more than what the head holds accounts for (`test/soak/growth.ts`).
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -13,6 +14,7 @@ const { values } = parseArgs({
   options: {
     size: { type: "string", default: "300000" },
     minutes: { type: "string", default: "30" },
+    "kill-minutes": { type: "string", default: "4" },
     seed: { type: "string", default: "11" },
   },
 });
@@ -23,7 +25,7 @@ const soak = new Soak({
   series: Number(values.size),
   durationMs: minutes * 60_000,
   intervalMs: 15_000,
-  killEveryMs: 4 * 60_000,
+  killEveryMs: Number(values["kill-minutes"]) * 60_000,
   churn: 0.0025,
   seed: Number(values.seed),
   log: (line) => console.log(line),

@@ -6,6 +6,8 @@ import { createServer } from "node:net";
 interface Usage {
   readonly cpuSeconds: number;
   readonly residentBytes: number;
+  /** Of the process alone, without those below it. */
+  readonly ownResidentBytes: number;
 }
 
 export interface Peer {
@@ -52,6 +54,7 @@ function usageOf(root: number): Usage {
   return {
     cpuSeconds: own.reduce((sum, { ticks }) => sum + ticks, 0) / ticksPerSecond,
     residentBytes: own.reduce((sum, { pages }) => sum + pages, 0) * pageBytes,
+    ownResidentBytes: (stats.get(root)?.pages ?? 0) * pageBytes,
   };
 }
 

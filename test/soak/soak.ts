@@ -1,13 +1,20 @@
 /**
  * A soak: remote writes of a whole mesh at a fixed interval, pods that are replaced all the time, and a server that is killed with
  * SIGKILL every few minutes. What was acknowledged is written down, and at the end every target is asked for all of it: each
- * acknowledged time of one series with its value, and at random times that no series of the target is missing.
+ * acknowledged time of one series with its value, and at random times that no series of the target is missing. After every
+ * round it is measured what the server takes, and at the end `growth.ts` says whether that has grown beyond what is held.
+ *
+ * What it does not prove: that the head lets go of what is older than its window. The window is longer than a soak, because
+ * an hour of samples is carried as a whole. Simulated time shows that (`head-churn.test.ts`, `head-forget.test.ts`).
  */
 import { mkdirSync } from "node:fs";
+import path from "node:path";
 import { type MeshTarget, MeshLoad, seeded, valueAt } from "../../bench/load/mesh.ts";
 import { RemoteWriteLoad, sendRemoteWrite } from "../../bench/load/remote-write.ts";
 import type { Peer } from "../../bench/peers/process.ts";
 import { startSkopos } from "../../bench/peers/skopos.ts";
+import { measure } from "./footprint.ts";
+import { type Footprint, growthFaults, megabytes } from "./growth.ts";
 
 export interface SoakOptions {
   readonly dir: string;
@@ -27,13 +34,23 @@ export interface SoakOutcome {
   readonly samplesAcknowledged: number;
   /** Acknowledged samples of the series that were looked at. */
   readonly samplesChecked: number;
-  /** What is missing or wrong, in words. */
+  /** What is missing or wrong, or has grown, in words. */
   readonly faults: readonly string[];
-  /** Of the program and its children, at the end of each stretch between kills. */
-  readonly residentMb: readonly number[];
+  /** At the end of each stretch between kills. */
+  readonly stretches: readonly Stretch[];
   readonly restartMs: readonly number[];
   /** Rounds that fell out because the one before took longer than the interval. */
   readonly missedRounds: number;
+}
+
+/** In MB, but for the series. */
+interface Stretch {
+  readonly server: number;
+  readonly clickhouse: number;
+  readonly head: number;
+  readonly headSeries: number;
+  readonly journalDisk: number;
+  readonly headDisk: number;
 }
 
 /** One incarnation of a target, and the rounds of it that were acknowledged. */
@@ -67,13 +84,17 @@ export class Soak {
   readonly #random: () => number;
   readonly #generations = new Map<number, number>();
   #server: Peer | undefined;
+  #readyMs = 0;
   #samples = 0;
+  #series: number;
+  readonly #footprints: Footprint[] = [];
 
   constructor(options: SoakOptions) {
     this.#options = options;
     this.#random = seeded(options.seed);
     this.#mesh = new MeshLoad({ series: options.series, seed: options.seed });
     const { targets } = this.#mesh;
+    this.#series = this.#mesh.seriesCount;
     for (let i = 0; i < targets.length; i += targetsPerShard) {
       const lives = targets
         .slice(i, i + targetsPerShard)
@@ -86,7 +107,7 @@ export class Soak {
     const { dir, durationMs, intervalMs, killEveryMs, log } = this.#options;
     mkdirSync(dir, { recursive: true });
     const restartMs: number[] = [];
-    const residentMb: number[] = [];
+    const stretches: Stretch[] = [];
     let kills = 0;
     let missedRounds = 0;
     let server = await this.#start();
@@ -105,12 +126,13 @@ export class Soak {
       const round = this.#round(server, step, due);
       if (Date.now() < nextKill) {
         await round;
+        await this.#look(server, began);
         continue;
       }
       nextKill += killEveryMs;
       // In the middle of a round, so that requests are under way.
       await until(Date.now() + this.#random() * intervalMs * 0.3);
-      residentMb.push(Math.round(server.usage().residentBytes / 2 ** 20));
+      stretches.push(stretchOf(this.#footprints.at(-1)));
       process.kill(server.pid, "SIGKILL");
       await server.stop();
       await round;
@@ -119,18 +141,19 @@ export class Soak {
       server = await this.#start();
       restartMs.push(Date.now() - restarted);
       log(
-        `kill ${kills}: ${residentMb.at(-1)} MB before, ready again after ${restartMs.at(-1)} ms, ${this.#samples} samples acknowledged`,
+        `kill ${kills}: ${JSON.stringify(stretches.at(-1))} MB before, ready again after ${restartMs.at(-1)} ms, ${this.#samples} samples acknowledged`,
       );
     }
-    residentMb.push(Math.round(server.usage().residentBytes / 2 ** 20));
+    stretches.push(stretchOf(this.#footprints.at(-1)));
     const { faults, checked } = await this.#verify(server);
+    faults.push(...growthFaults(this.#footprints, durationMs).slice(0, faultsMax));
     return {
       kills,
       targets: this.#lives().length,
       samplesAcknowledged: this.#samples,
       samplesChecked: checked,
       faults,
-      residentMb,
+      stretches,
       restartMs,
       missedRounds,
     };
@@ -143,7 +166,19 @@ export class Soak {
 
   async #start(): Promise<Peer> {
     this.#server = await startSkopos(this.#options.dir, settings);
+    this.#readyMs = Date.now();
     return this.#server;
+  }
+
+  async #look(server: Peer, beganMs: number): Promise<void> {
+    const nowMs = Date.now();
+    this.#footprints.push({
+      atMs: nowMs - beganMs,
+      ageMs: nowMs - this.#readyMs,
+      samples: this.#samples,
+      series: this.#series,
+      ...(await measure(server, path.join(this.#options.dir, "skopos"))),
+    });
   }
 
   #lives(): Life[] {
@@ -161,10 +196,9 @@ export class Soak {
       const generation = (this.#generations.get(number) ?? 0) + 1;
       this.#generations.set(number, generation);
       this.#ended.push(life);
-      shard.lives = shard.lives.with(number % targetsPerShard, {
-        target: this.#mesh.replaced(number, generation),
-        acknowledged: [],
-      });
+      const target = this.#mesh.replaced(number, generation);
+      this.#series += target.series.length;
+      shard.lives = shard.lives.with(number % targetsPerShard, { target, acknowledged: [] });
       shard.load = loadOf(shard.lives);
     }
   }
@@ -219,6 +253,17 @@ export class Soak {
     }
     return { faults, checked };
   }
+}
+
+function stretchOf(footprint: Footprint | undefined): Stretch {
+  return {
+    server: megabytes(footprint?.serverBytes ?? 0),
+    clickhouse: megabytes(footprint?.clickhouseBytes ?? 0),
+    head: megabytes(footprint?.headBytes ?? 0),
+    headSeries: footprint?.headSeries ?? 0,
+    journalDisk: megabytes(footprint?.journalDiskBytes ?? 0),
+    headDisk: megabytes(footprint?.headDiskBytes ?? 0),
+  };
 }
 
 const loadOf = (lives: readonly Life[]) => new RemoteWriteLoad(lives.map(({ target }) => target));

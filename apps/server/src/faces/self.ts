@@ -74,6 +74,7 @@ function ingestFamilies(stats: TelemetryStats): MetricFamily[] {
     family(name, "counter", help, value);
   return [
     family("skopos_head_series", "gauge", "Series in the metrics head.", stats.seriesActive),
+    family("skopos_head_bytes", "gauge", "Memory that the metrics head uses.", stats.headBytes),
     family("skopos_head_chunks", "gauge", "Closed windows of samples in the head.", stats.chunks),
     counter(
       "skopos_samples_appended_total",

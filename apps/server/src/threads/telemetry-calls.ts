@@ -53,8 +53,9 @@ export interface PushAnswer {
 export interface TelemetryStats {
   readonly seriesActive: number;
   readonly samplesTotal: number;
-  /** Of the head: closed windows of samples, and the times of the oldest and the newest sample. */
+  /** Of the head: closed windows of samples, the memory it uses, and the times of the oldest and the newest sample. */
   readonly chunks: number;
+  readonly headBytes: number;
   readonly oldestMs: number | null;
   readonly newestMs: number | null;
   readonly targetsUp: number;

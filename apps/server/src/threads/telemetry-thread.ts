@@ -45,6 +45,8 @@ const journalBytesMax = 32 * 2 ** 30;
 const remoteWriteBytesMax = 8 * 2 ** 30;
 /** How often the head is snapshot, so that the journal can be cut and the next start is quick. */
 const checkpointEveryMs = 5 * 60_000;
+/** So soon after a start that replayed the journal: a program that dies again and again must not replay more each time. */
+const checkpointFirstMs = 45_000;
 
 /** What cannot be carried stays in the head up to so many times its retention. */
 const keepFactor = 2;
@@ -130,8 +132,8 @@ async function start(): Promise<void> {
     await journal.truncateBefore(Math.min(through, carriedThrough, kept.before));
   };
   let cancelCheckpoint = () => {};
-  const checkpointLater = () => {
-    cancelCheckpoint = clock.after(checkpointEveryMs, () => {
+  const checkpointLater = (delayMs = checkpointEveryMs) => {
+    cancelCheckpoint = clock.after(delayMs, () => {
       checkpoint()
         .catch((error: unknown) =>
           log.error(
@@ -139,10 +141,10 @@ async function start(): Promise<void> {
             "the head could not be saved; the journal keeps what it has",
           ),
         )
-        .finally(checkpointLater);
+        .finally(() => checkpointLater());
     });
   };
-  checkpointLater();
+  checkpointLater(metrics.restored.replayedSamples > 0 ? checkpointFirstMs : checkpointEveryMs);
 
   const send = serveCalls<TelemetryCalls>(port, {
     push: (push) => acceptPush(push, intake),
@@ -210,12 +212,13 @@ function statsOf(
   scraper: Scraper,
   warnings: readonly string[],
 ): TelemetryStats {
-  const { series, samplesAppended, chunks, oldestMs, newestMs } = metrics.stats();
+  const { series, samplesAppended, chunks, bytes, oldestMs, newestMs } = metrics.stats();
   const targets = scraper.pool.targets();
   return {
     seriesActive: series,
     samplesTotal: samplesAppended,
     chunks,
+    headBytes: bytes,
     oldestMs: oldestMs ?? null,
     newestMs: newestMs ?? null,
     targetsUp: targets.filter(({ health }) => health === "up").length,
