@@ -51,6 +51,7 @@ interface Stretch {
   readonly headSeries: number;
   readonly journalDisk: number;
   readonly headDisk: number;
+  readonly clickhouseDisk: number;
 }
 
 /** One incarnation of a target, and the rounds of it that were acknowledged. */
@@ -263,6 +264,7 @@ function stretchOf(footprint: Footprint | undefined): Stretch {
     headSeries: footprint?.headSeries ?? 0,
     journalDisk: megabytes(footprint?.journalDiskBytes ?? 0),
     headDisk: megabytes(footprint?.headDiskBytes ?? 0),
+    clickhouseDisk: megabytes(footprint?.clickhouseDiskBytes ?? 0),
   };
 }
 

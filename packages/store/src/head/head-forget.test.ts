@@ -10,8 +10,10 @@ import { bitsOf, FakeClock, PlainMetricStore, samplesOf } from "@skopos/testkit"
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { JournalReader } from "../journal/journal-reader.ts";
 import { Journal } from "../journal/journal.ts";
+import { FoldedDefinitions } from "./definitions.ts";
 import { HeadView } from "./head-view.ts";
 import { Head } from "./head.ts";
+import { groupWord, groupWords, windowRows } from "./memory.ts";
 import { MetricStore } from "./metric-store.ts";
 
 const stepMs = 30_000;
@@ -116,6 +118,13 @@ async function expectSame(
     expect(samplesOf(await head.reader().select(request))).toEqual(expected);
     expect(samplesOf(await view.select(request))).toEqual(expected);
   }
+  // What is left of older samples is still of the series that it says.
+  const whole = { matchers: [], startMs: 0, endMs: 1e15, seriesMax: 1e5, samplesMax: 1e7 };
+  const all = samplesOf(await plain.select(whole));
+  for (const [series, text] of samplesOf(await view.select(whole))) {
+    const known = new Set(all.get(series)?.split(" "));
+    expect(text.split(" ").filter((sample) => !known.has(sample))).toEqual([]);
+  }
 }
 
 test.each([1, 2, 3, 4])(
@@ -128,10 +137,16 @@ test.each([1, 2, 3, 4])(
     const sender = new Sender();
     const pods = new Pods(random, 12);
     let cutoffMs = 0;
+    let restMs = 0;
     let seriesPeak = 0;
     let bytesEarly = 0;
     for (let step = 1; step <= 1500; step++) {
-      const timeMs = 10_000_000 + step * stepMs;
+      // Now and then everything rests for longer than the head keeps anything.
+      if (random() < 0.01) {
+        restMs += 2 * retentionMs;
+        pods.late.length = 0;
+      }
+      const timeMs = 10_000_000 + step * stepMs + restMs;
       sendPods(sender, head, plain, timeMs, pods.step(timeMs));
       const due = pods.late.findIndex((page) => page.timeMs < timeMs - 4 * stepMs);
       for (const late of due < 0 ? [] : pods.late.splice(due, 1))
@@ -152,6 +167,32 @@ test.each([1, 2, 3, 4])(
     expect(head.stats().bytes).toBeLessThan(2 * bytesEarly);
   },
 );
+
+test("a reader that has not heard of it must not take a column for the one it was", () => {
+  const head = new Head();
+  const sender = new Sender();
+  const group = head.openGroup("sender", sender);
+  const gone = [labelsOf(1, 0)];
+  const stays = [labelsOf(2, 0), labelsOf(2, 1)];
+  sender.send(head, 1000, [...gone, ...stays], Float64Array.of(1, 2, 3));
+  const folded = new FoldedDefinitions(head.share());
+  const definedAt = () => {
+    const table = new Int32Array(head.share().groups);
+    return table[group * groupWords + groupWord.definedAt] ?? 0;
+  };
+  folded.catalog();
+  expect(folded.covers(definedAt())).toBe(true);
+  sender.send(head, 9000, stays, Float64Array.of(4, 5));
+  while (!head.dropBefore(5000));
+  expect(sender.forgotten).toBe(0);
+  for (let row = 0; row < windowRows; row++)
+    sender.send(head, 9001 + row, stays, Float64Array.of(row, 2 * row));
+  while (!head.dropBefore(9031));
+  expect(sender.forgotten).toBe(1);
+  expect(folded.covers(definedAt())).toBe(false);
+  folded.catalog();
+  expect(folded.covers(definedAt())).toBe(true);
+});
 
 async function openStore(clock: Clock) {
   const journalDir = join(dir, "journal");
