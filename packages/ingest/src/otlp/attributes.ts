@@ -77,23 +77,28 @@ export class AttributePairs {
   }
 }
 
-/** Reads one KeyValue message into `pairs`. */
+/** Reads the KeyValue message that the reader's field holds into `pairs`. */
 export function readKeyValue(
   reader: ProtobufReader,
   cutter: AttributeCutter,
   pairs: AttributeTarget,
 ): void {
+  const outer = reader.enter();
   let key = "";
   let value: AttributeValue | undefined;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) key = reader.name();
-    else if (field === 2) value = readAnyValue(reader.message("AnyValue"), cutter, 0);
-    else reader.skip();
+    else if (field === 2) {
+      const pair = reader.enter();
+      value = readAnyValue(reader, cutter, 0);
+      reader.leave(pair);
+    } else reader.skip();
   }
+  reader.leave(outer);
   if (value !== undefined) cutter.put(pairs, key, value);
 }
 
-/** Reads an AnyValue. Undefined when it is empty. Maps become JSON text, bytes base64. */
+/** Reads an AnyValue, to the reader's end. Undefined when it is empty. Maps become JSON text, bytes base64. */
 export function readAnyValue(
   reader: ProtobufReader,
   cutter: AttributeCutter,
@@ -101,7 +106,7 @@ export function readAnyValue(
 ): AttributeValue | undefined {
   let value: AttributeValue | undefined;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 1) value = cutter.text(reader.text());
+    if (field === 1) value = cutter.text(reader.repeatedText());
     else if (field === 2) value = reader.int32() !== 0;
     else if (field === 3) value = integer(reader.int64());
     else if (field === 4) value = reader.double();

@@ -46,7 +46,7 @@ function readResource(reader: ProtobufReader, budget: ReadBudget): ResourceDraft
 
 function readAttributes(reader: ProtobufReader, at: number, budget: ReadBudget, into: Pairs): void {
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === at) readKeyValue(reader.message("KeyValue"), budget.cutter, into);
+    if (field === at) readKeyValue(reader, budget.cutter, into);
     else reader.skip();
   }
 }
@@ -146,7 +146,7 @@ function readNumber(reader: ProtobufReader, budget: ReadBudget): NumberPoint {
     else if (field === 4) value = reader.double();
     else if (field === 5) addExemplar(reader, budget, base.exemplars);
     else if (field === 6) value = signed(reader.fixed64());
-    else if (field === 7) readKeyValue(reader.message("KeyValue"), budget.cutter, base.attributes);
+    else if (field === 7) readKeyValue(reader, budget.cutter, base.attributes);
     else if (field === 8) base.flags = reader.int32();
     else reader.skip();
   }
@@ -167,7 +167,7 @@ function readExplicit(reader: ProtobufReader, budget: ReadBudget): HistogramPoin
       reader.numbers(bucketCounts, pointPartsMax, 1, (each) => Number(each.fixed64()));
     else if (field === 7) reader.numbers(bounds, pointPartsMax, 1, (each) => each.double());
     else if (field === 8) addExemplar(reader, budget, base.exemplars);
-    else if (field === 9) readKeyValue(reader.message("KeyValue"), budget.cutter, base.attributes);
+    else if (field === 9) readKeyValue(reader, budget.cutter, base.attributes);
     else if (field === 10) base.flags = reader.int32();
     else reader.skip();
   }
@@ -181,7 +181,7 @@ function readExponentialPoint(reader: ProtobufReader, budget: ReadBudget): Expon
   let positive: ExponentialBuckets = { offset: 0, counts: [] };
   let negative: ExponentialBuckets = { offset: 0, counts: [] };
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 1) readKeyValue(reader.message("KeyValue"), budget.cutter, base.attributes);
+    if (field === 1) readKeyValue(reader, budget.cutter, base.attributes);
     else if (field === 3) base.timeNs = reader.fixed64();
     else if (field === 4) draft.count = Number(reader.fixed64());
     else if (field === 5) sum = reader.double();
@@ -219,7 +219,7 @@ function readSummaryPoint(reader: ProtobufReader, budget: ReadBudget): SummaryPo
     else if (field === 5) sum = reader.double();
     else if (field === 6 && quantiles.length < pointPartsMax)
       quantiles.push(readQuantile(reader.message("ValueAtQuantile")));
-    else if (field === 7) readKeyValue(reader.message("KeyValue"), budget.cutter, base.attributes);
+    else if (field === 7) readKeyValue(reader, budget.cutter, base.attributes);
     else if (field === 8) base.flags = reader.int32();
     else reader.skip();
   }
@@ -248,7 +248,7 @@ function addExemplar(reader: ProtobufReader, budget: ReadBudget, into: ExemplarD
     else if (field === 4) draft.spanId = exemplar.hex();
     else if (field === 5) draft.traceId = exemplar.hex();
     else if (field === 6) draft.value = signed(exemplar.fixed64());
-    else if (field === 7) readKeyValue(exemplar.message("KeyValue"), budget.cutter, attributes);
+    else if (field === 7) readKeyValue(exemplar, budget.cutter, attributes);
     else exemplar.skip();
   }
   into.push({ ...draft, attributes });

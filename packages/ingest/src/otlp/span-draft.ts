@@ -94,7 +94,7 @@ export class SpanCollector {
     this.#spans.push({
       traceId: draft.traceId,
       spanId: draft.spanId,
-      parentSpanId: /^0*$/.test(draft.parentSpanId) ? "" : draft.parentSpanId,
+      parentSpanId: isZero(draft.parentSpanId) ? "" : draft.parentSpanId,
       service: typeof service === "string" && service !== "" ? service : "unknown_service",
       name: this.cutter.text(draft.name),
       kind: kinds[draft.kind] ?? "unspecified",
@@ -138,13 +138,30 @@ function withDropped(draft: SpanDraft): Attributes {
 
 function fault(draft: SpanDraft): string | undefined {
   const id = draft.spanId || "?";
-  if (!/^[0-9a-f]{32}$/.test(draft.traceId) || /^0+$/.test(draft.traceId))
+  if (!isHex(draft.traceId, 32) || isZero(draft.traceId))
     return `span ${id} has no valid trace id (16 bytes, not all zero)`;
-  if (!/^[0-9a-f]{16}$/.test(draft.spanId) || /^0+$/.test(draft.spanId))
+  if (!isHex(draft.spanId, 16) || isZero(draft.spanId))
     return `a span of trace ${draft.traceId} has no valid span id (8 bytes, not all zero)`;
   if (draft.startNs <= 0n) return `span ${id} has no start time`;
   if (draft.startNs > startMaxNs) return `span ${id} starts after the year 2200`;
-  if (draft.parentSpanId !== "" && !/^[0-9a-f]{16}$/.test(draft.parentSpanId))
+  if (draft.parentSpanId !== "" && !isHex(draft.parentSpanId, 16))
     return `span ${id} has a parent span id that is not 8 bytes`;
   return undefined;
+}
+
+/** Whether a text is so many lower-case hexadecimal digits. */
+function isHex(text: string, digits: number): boolean {
+  if (text.length !== digits) return false;
+  for (let i = 0; i < digits; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x30 || (code > 0x39 && code < 0x61) || code > 0x66) return false;
+  }
+  return true;
+}
+
+/** Nothing but zeros, or nothing at all. */
+function isZero(text: string): boolean {
+  let i = 0;
+  while (i < text.length && text.charCodeAt(i) === 0x30) i++;
+  return i === text.length;
 }

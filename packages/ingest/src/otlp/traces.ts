@@ -69,7 +69,7 @@ function readAttributes(
 ): Attributes {
   const pairs = new AttributePairs();
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === number) readKeyValue(reader.message("KeyValue"), cutter, pairs);
+    if (field === number) readKeyValue(reader, cutter, pairs);
     else reader.skip();
   }
   return pairs.attributes;
@@ -89,7 +89,7 @@ function readScopeSpans(
       for (let part = scope.next(); part !== 0; part = scope.next()) {
         if (part === 1) scopeName = collector.cutter.text(scope.text());
         else if (part === 2) scopeVersion = collector.cutter.text(scope.text());
-        else if (part === 3) readKeyValue(scope.message("KeyValue"), collector.cutter, pairs);
+        else if (part === 3) readKeyValue(scope, collector.cutter, pairs);
         else scope.skip();
       }
     } else reader.skip();
@@ -97,12 +97,14 @@ function readScopeSpans(
   const scope = { resource, scopeName, scopeVersion, scopeAttributes: pairs.attributes };
   reader.rewind();
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 2) collector.add(readSpan(reader.message("Span"), collector.cutter), scope);
+    if (field === 2) collector.add(readSpan(reader, collector.cutter), scope);
     else reader.skip();
   }
 }
 
+/** The Span that the reader's field holds. */
 function readSpan(reader: ProtobufReader, cutter: AttributeCutter): SpanDraft {
+  const outer = reader.enter();
   const draft = emptyDraft();
   const pairs = new AttributePairs();
   const { cut } = cutter;
@@ -114,7 +116,7 @@ function readSpan(reader: ProtobufReader, cutter: AttributeCutter): SpanDraft {
     else if (field === 6) draft.kind = reader.int32();
     else if (field === 7) draft.startNs = reader.fixed64();
     else if (field === 8) draft.endNs = reader.fixed64();
-    else if (field === 9) readKeyValue(reader.message("KeyValue"), cutter, pairs);
+    else if (field === 9) readKeyValue(reader, cutter, pairs);
     else if (field === 10) draft.droppedAttributes += reader.int32();
     else if (field === 11) addEvent(draft, reader, cutter);
     else if (field === 12) draft.droppedEvents += reader.int32();
@@ -124,6 +126,7 @@ function readSpan(reader: ProtobufReader, cutter: AttributeCutter): SpanDraft {
   }
   draft.droppedAttributes += cutter.cut - cut;
   draft.attributes = pairs.attributes;
+  reader.leave(outer);
   return draft;
 }
 
@@ -140,7 +143,7 @@ function addEvent(draft: SpanDraft, reader: ProtobufReader, cutter: AttributeCut
   for (let field = event.next(); field !== 0; field = event.next()) {
     if (field === 1) timeNs = event.fixed64();
     else if (field === 2) name = cutter.text(event.text());
-    else if (field === 3) readKeyValue(event.message("KeyValue"), cutter, pairs);
+    else if (field === 3) readKeyValue(event, cutter, pairs);
     else event.skip();
   }
   draft.events.push({ timeNs, name, attributes: pairs.attributes });
@@ -159,7 +162,7 @@ function addLink(draft: SpanDraft, reader: ProtobufReader, cutter: AttributeCutt
   for (let field = link.next(); field !== 0; field = link.next()) {
     if (field === 1) traceId = link.hex();
     else if (field === 2) spanId = link.hex();
-    else if (field === 4) readKeyValue(link.message("KeyValue"), cutter, pairs);
+    else if (field === 4) readKeyValue(link, cutter, pairs);
     else link.skip();
   }
   draft.links.push({ traceId, spanId, attributes: pairs.attributes });

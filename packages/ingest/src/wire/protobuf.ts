@@ -4,14 +4,44 @@
  */
 import { IngestError } from "../errors.ts";
 
+const recentSlots = 4096;
+const recentBytesMax = 128;
+
 /**
- * Names that were read lately, by a hash of their bytes: the same few come with every span and line, and finding one is
- * cheaper than decoding it. A slot holds one name, and a longer one is not kept.
+ * Texts that were read lately, by a hash of their bytes: the same few come with every span and line, and finding one is
+ * cheaper than decoding it, and leaves nothing to be collected. A slot holds one text, ASCII only, whose characters are
+ * its bytes; a longer one is not kept.
  */
-const nameSlots = 4096;
-const nameBytesMax = 64;
-const nameBytes: (Uint8Array | undefined)[] = Array.from({ length: nameSlots });
-const nameTexts: string[] = Array.from({ length: nameSlots }, () => "");
+class RecentTexts {
+  readonly #texts: string[] = Array.from({ length: recentSlots }, () => "");
+
+  of(bytes: Buffer, start: number, end: number): string {
+    const size = end - start;
+    if (size > recentBytesMax) return bytes.toString("utf8", start, end);
+    let hash = 0x811c9dc5;
+    let all = 0;
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at] ?? 0;
+      all |= byte;
+      hash = Math.imul(hash ^ byte, 0x01000193);
+    }
+    if (all >= 0x80) return bytes.toString("utf8", start, end);
+    const slot = (hash ^ (hash >>> 15)) & (recentSlots - 1);
+    const known = this.#texts[slot] ?? "";
+    if (known.length === size) {
+      let i = 0;
+      while (i < size && known.charCodeAt(i) === bytes[start + i]) i++;
+      if (i === size) return known;
+    }
+    const text = bytes.toString("latin1", start, end);
+    this.#texts[slot] = text;
+    return text;
+  }
+}
+
+/** Apart, so that values, of which many come once, do not push names out. */
+const recentNames = new RecentTexts();
+const recentValues = new RecentTexts();
 
 /** Shorter texts are put together faster than decoded, when they are ASCII. */
 const shortTextBytes = 24;
@@ -24,6 +54,8 @@ export class ProtobufReader {
   #at: number;
   #field = 0;
   #wireType = 0;
+  /** Of the same bytes; made when it is needed. */
+  #view: DataView | undefined;
 
   /** Reads `bytes[start, end)`; `what` names the message in errors. */
   constructor(bytes: Uint8Array, what: string, start = 0, end = bytes.length) {
@@ -201,7 +233,8 @@ export class ProtobufReader {
 
   fixed64(): bigint {
     this.#expect(1);
-    return this.#bytes.readBigUInt64LE(this.#advance(8));
+    this.#view ??= new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
+    return this.#view.getBigUint64(this.#advance(8), true);
   }
 
   fixed32(): number {
@@ -252,22 +285,15 @@ export class ProtobufReader {
     this.#expect(2);
     const size = this.#varintNumber();
     const start = this.#advance(size);
-    const bytes = this.#bytes;
-    const end = start + size;
-    if (size > nameBytesMax) return bytes.toString("utf8", start, end);
-    let hash = 0x811c9dc5;
-    for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193);
-    const slot = (hash ^ (hash >>> 15)) & (nameSlots - 1);
-    const known = nameBytes[slot];
-    if (known !== undefined && known.length === size) {
-      let i = 0;
-      while (i < size && known[i] === bytes[start + i]) i++;
-      if (i === size) return nameTexts[slot] ?? "";
-    }
-    const text = bytes.toString("utf8", start, end);
-    nameBytes[slot] = Uint8Array.from(bytes.subarray(start, end));
-    nameTexts[slot] = text;
-    return text;
+    return recentNames.of(this.#bytes, start, start + size);
+  }
+
+  /** As `text`, for values of which most come again soon. */
+  repeatedText(): string {
+    this.#expect(2);
+    const size = this.#varintNumber();
+    const start = this.#advance(size);
+    return recentValues.of(this.#bytes, start, start + size);
   }
 
   /** Bytes as lower-case hexadecimal digits, as ids are written. */

@@ -9,9 +9,11 @@ const typed = "\u0001";
 const escaped = "\u0002";
 
 export function attributeText(value: AttributeValue): string {
-  if (typeof value === "string")
-    return value.startsWith(typed) || value.startsWith(escaped) ? escaped + value : value;
-  if (typeof value === "number" && !Number.isFinite(value)) return typed + String(value);
+  if (typeof value === "string") {
+    const first = value.charCodeAt(0);
+    return first === 1 || first === 2 ? escaped + value : value;
+  }
+  if (typeof value !== "object") return typed + String(value);
   return typed + JSON.stringify(value, nameNumber);
 }
 
