@@ -107,6 +107,16 @@ describe("the embedded ClickHouse", () => {
     expect(error).toMatchObject({ code: "bad-query" });
   });
 
+  it("refuses a query with a setting that there is not, and answers those after it", async () => {
+    const one = "SELECT 1 AS one";
+    const odd = { max_threads: 3, no_such_setting: "1" };
+    for (let i = 0; i < 8; i++)
+      await expect(rows(one, { clickhouse_settings: odd })).rejects.toThrow("no_such_setting");
+    for (let i = 0; i < 8; i++) expect(await rows(one)).toEqual([{ one: 1 }]);
+    const changed = "SELECT value FROM system.settings WHERE name = 'max_threads' AND value = '3'";
+    for (let i = 0; i < 8; i++) expect(await rows(changed)).toEqual([]);
+  });
+
   it("keeps a query's settings to that query", async () => {
     const threads = "SELECT value FROM system.settings WHERE name = 'max_threads'";
     const before = await rows(threads);

@@ -1,7 +1,7 @@
 /**
  * Sessions of the embedded engine on one path. A session runs one query at a time, several sessions run in parallel:
  * writers are apart from readers, so that no insert waits for a search, and one session is kept for KILL and pings.
- * Settings and database of a request are undone before the session serves another.
+ * A request finds its own settings and database, whatever the one before it had.
  */
 import { SkoposError } from "@skopos/model";
 import type { Session } from "chdb";
@@ -19,32 +19,54 @@ function quote(value: string): string {
 export class PooledSession {
   readonly session: Session;
   #database = "default";
+  /** Those that are in force. */
+  #settings: ReadonlyMap<string, string> = new Map();
 
   constructor(session: Session) {
     this.session = session;
   }
 
-  /** Runs `task` with the settings and the database, and with them undone afterwards. */
+  /**
+   * Runs `task` with these settings and no others, on the database. They stay until others are asked for, since the next
+   * request mostly wants the same, and changing them is a query of its own.
+   */
   async using<T>(
     settings: ReadonlyMap<string, string>,
     database: string,
     task: (session: Session) => Promise<T>,
   ): Promise<T> {
-    const names = [...settings.keys()];
-    for (const name of names)
+    for (const name of settings.keys())
       if (!settingName.test(name)) throw new SkoposError("bad-query", `not a setting: ${name}`);
     if (database !== this.#database) {
       await this.session.queryAsync(`USE \`${database.replaceAll(/[`\\]/g, "")}\``);
       this.#database = database;
     }
-    if (names.length === 0) return task(this.session);
-    const given = [...settings].map(([name, value]) => `${name} = ${quote(value)}`);
+    await this.#set(settings);
+    return task(this.session);
+  }
+
+  async #set(settings: ReadonlyMap<string, string>): Promise<void> {
+    const changes: string[] = [];
+    for (const [name, value] of settings)
+      if (this.#settings.get(name) !== value) changes.push(`${name} = ${quote(value)}`);
+    for (const name of this.#settings.keys())
+      if (!settings.has(name)) changes.push(`${name} = DEFAULT`);
+    if (changes.length === 0) return;
+    const before = this.#settings;
     try {
-      await this.session.queryAsync(`SET ${given.join(", ")}`);
-      return await task(this.session);
-    } finally {
-      await this.session.queryAsync(`SET ${names.map((name) => `${name} = DEFAULT`).join(", ")}`);
+      await this.session.queryAsync(`SET ${changes.join(", ")}`);
+      this.#settings = settings;
+    } catch (error) {
+      await this.#unset([...before.keys(), ...settings.keys()]);
+      throw error;
     }
+  }
+
+  /** Each by itself: one of them may be no setting at all, and is refused once more. */
+  async #unset(names: readonly string[]): Promise<void> {
+    for (const name of names)
+      await this.session.queryAsync(`SET ${name} = DEFAULT`).catch(() => undefined);
+    this.#settings = new Map();
   }
 }
 
