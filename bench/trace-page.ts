@@ -28,7 +28,7 @@ const sizes = {
 const nsPerMs = 1_000_000n;
 
 /** Every span is of the batch job's trace; the requests it sends follow each other in lanes. */
-export function makeTrace(size: number, startNs: bigint): Span[] {
+function makeTrace(size: number, startNs: bigint): Span[] {
   const traffic = new MeshTraffic(5);
   const traceId = traffic.draw.hex(4);
   const jobId = traffic.draw.hex(2);
@@ -64,7 +64,7 @@ export function makeTrace(size: number, startNs: bigint): Span[] {
   ];
 }
 
-export function* requestsOf(spans: readonly Span[]) {
+function* requestsOf(spans: readonly Span[]) {
   for (let at = 0; at < spans.length; at += spansPerRequest)
     yield new SpanTemplate(spans.slice(at, at + spansPerRequest)).request(0, 0n);
 }

@@ -5,6 +5,8 @@ import {
   createRouter,
   lazyRouteComponent,
 } from "@tanstack/react-router";
+import { queryClient } from "./data/client.ts";
+import { traceOutlineQuery } from "./data/queries.ts";
 import { Frame } from "./frame/Frame.tsx";
 import { Go } from "./parts/Go.tsx";
 import { Empty, Refusal } from "./parts/States.tsx";
@@ -74,6 +76,8 @@ const pages = [
   createRoute({
     getParentRoute: () => root,
     path: "/traces/$id",
+    // The spans come while the page's code does.
+    loader: ({ params }) => void queryClient.prefetchQuery(traceOutlineQuery(params.id)),
     component: lazyRouteComponent(() => import("./pages/traces/TracePage.tsx"), "TracePage"),
   }),
   createRoute({

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import { SkoposError } from "@skopos/model";
 import { apiPrefix, type ReplyOf, type RouteName, routes } from "@skopos/api";
 import type { z } from "zod";
+import { sendBig } from "./big-answer.ts";
 import type { Guard } from "./guard.ts";
 import type { Principal } from "./sessions.ts";
 
@@ -73,7 +74,10 @@ function bindRoute<Name extends RouteName>(
       const handler = handlers[name] as (
         call: Call<Name>,
       ) => Promise<ReplyOf<Name>> | ReplyOf<Name>;
-      return handler(call);
+      const bytes = Buffer.from(JSON.stringify(await handler(call)));
+      reply.type("application/json; charset=utf-8");
+      await sendBig(request, reply, { bytes, deflated: undefined });
+      return reply;
     },
   });
 }

@@ -63,35 +63,56 @@ export function flameBoxes(outline: TraceOutline): FlameBox[] {
     const parent = nodes[outline.parent[row] ?? -1];
     nodes[row] = add(parent?.children ?? roots, outline, row, outline.names.length);
   });
-  const totalOf = (node: Node): number => {
-    node.totalMs = node.exclusiveMs;
-    for (const child of node.children.values()) node.totalMs += totalOf(child);
-    return node.totalMs;
-  };
-  const wholeMs = [...roots.values()].reduce((sum, root) => sum + totalOf(root), 0);
+  addUp(nodes);
+  const wholeMs = [...roots.values()].reduce((sum, { totalMs }) => sum + totalMs, 0);
   if (wholeMs <= 0) return [];
   const boxes: FlameBox[] = [];
-  const place = (siblings: Iterable<Node>, from: number, depth: number) => {
+  const pending: Placed[] = [];
+  /** The widest is taken next. */
+  const arrange = (siblings: Iterable<Node>, from: number, depth: number) => {
     let left = from;
+    const arranged: Placed[] = [];
     for (const node of [...siblings].toSorted((a, b) => b.totalMs - a.totalMs)) {
       const width = node.totalMs / wholeMs;
-      if (width < widthMin || boxes.length >= boxesMax) return;
-      boxes.push({
-        left,
-        width,
-        depth,
-        service: outline.services[node.service]?.name ?? "",
-        name: outline.names[node.name] ?? "",
-        spans: node.spans,
-        errors: node.errors,
-        totalMs: node.totalMs,
-        exclusiveMs: node.exclusiveMs,
-        row: node.row,
-      });
-      place(node.children.values(), left, depth + 1);
+      if (width < widthMin) break;
+      arranged.push({ node, left, width, depth });
       left += width;
     }
+    pending.push(...arranged.toReversed());
   };
-  place(roots.values(), 0, 0);
+  arrange(roots.values(), 0, 0);
+  for (let next = pending.pop(); next && boxes.length < boxesMax; next = pending.pop()) {
+    const { node, left, width, depth } = next;
+    boxes.push({
+      left,
+      width,
+      depth,
+      service: outline.services[node.service]?.name ?? "",
+      name: outline.names[node.name] ?? "",
+      spans: node.spans,
+      errors: node.errors,
+      totalMs: node.totalMs,
+      exclusiveMs: node.exclusiveMs,
+      row: node.row,
+    });
+    arrange(node.children.values(), left, depth + 1);
+  }
   return boxes;
+}
+
+interface Placed {
+  readonly node: Node;
+  readonly left: number;
+  readonly width: number;
+  readonly depth: number;
+}
+
+/** From the last row up, since a trace may be deeper than the stack: boxes below one begin at later rows than it. */
+function addUp(nodes: readonly Node[]): void {
+  for (let row = nodes.length - 1; row >= 0; row--) {
+    const node = nodes[row];
+    if (node?.row !== row) continue;
+    node.totalMs = node.exclusiveMs;
+    for (const child of node.children.values()) node.totalMs += child.totalMs;
+  }
 }

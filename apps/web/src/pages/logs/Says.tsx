@@ -20,7 +20,7 @@ function when({ kind, at, until }: Statement): string {
   if (at === null) return "";
   if (kind === "change") return `At ${clockTime(at)}.`;
   return until === null
-    ? `Since ${clockTime(at)}.`
+    ? `Since about ${clockTime(at)}.`
     : `From ${clockTime(at)} to ${clockTime(until)}.`;
 }
 
