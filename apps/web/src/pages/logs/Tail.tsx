@@ -72,34 +72,35 @@ export function Tail({
                 : `Show ${plural(waiting.length, "new line")}`}
             </button>
           )}
-          {(link.state === "lost" || link.state === "refused") && (
+          {link.state === "lost" && (
             <button type="button" className="button small" onClick={retry}>
               Connect now
             </button>
           )}
-          <button
-            type="button"
-            className="button small"
-            aria-pressed={paused}
-            onClick={() => setPaused(!paused)}
-          >
-            {paused ? "Go on" : "Pause"}
-          </button>
+          {link.state !== "refused" && (
+            <button
+              type="button"
+              className="button small"
+              aria-pressed={paused}
+              onClick={() => setPaused(!paused)}
+            >
+              {paused ? "Go on" : "Pause"}
+            </button>
+          )}
         </span>
       </div>
-      {link.state === "refused" && (
+      {link.state === "refused" ? (
         <Notice kind="failing">
-          <p>{link.reason || "The server does not follow this query."}</p>
+          <p>This query cannot be followed: {link.reason || "the server gave no reason"}</p>
         </Notice>
-      )}
-      {lines.length === 0 ? (
+      ) : lines.length === 0 ? (
         <Empty title={link.state === "live" ? "Waiting for the first line" : "No lines yet"}>
           <p>Lines that match appear here as they are written, within a second or two.</p>
         </Empty>
       ) : (
         <LineList lines={lines} query={query} narrow={narrow} reading={setReading} />
       )}
-      <p className="small quiet">
+      <p className="small quiet" hidden={lines.length === 0}>
         {plural(lines.length, "line")}
         {pushedOut > 0 && `; the newest ${tailLinesMax} are kept, ${pushedOut} older ones let go`}
         {leftOut > 0 && `; ${leftOut} left out by the server because they came too fast`}

@@ -1,3 +1,4 @@
+import "../../styles/lists.css";
 import "../../styles/trace.css";
 import type { TraceComparisonJson } from "@skopos/api";
 import { useQuery } from "@tanstack/react-query";

@@ -98,6 +98,9 @@ const columns: readonly Column<SpanEdge>[] = [
   },
 ];
 
+/** The panel says why. */
+const besidePanel = columns.filter(({ key }) => key !== "why");
+
 /** Spans of one service inside traces that pass from one to the other. */
 function tracesOver({ source, target }: SpanEdge): string {
   const named = (id: string) => {
@@ -234,7 +237,7 @@ function Body({ told, view }: { readonly told: Told; readonly view: string }): R
           label="Connections that spans tell"
           rows={told.edges}
           rowKey={edgeId}
-          columns={columns}
+          columns={node || edge ? besidePanel : columns}
           sort="standing"
           attributes={(each) => ({ "data-edge-id": edgeId(each) })}
         />
