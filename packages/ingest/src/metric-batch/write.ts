@@ -1,5 +1,12 @@
-/** Writes a decoded batch to the sink: one page per time, oldest first, then histograms and exemplars. */
-import { type AppendOutcome, formatDuration, type MetricSink, type SeriesRef } from "@skopos/model";
+/** Writes a decoded batch to the sink: one page per time and group, oldest first, then histograms and exemplars. */
+import {
+  type AppendOutcome,
+  formatDuration,
+  type GroupRef,
+  type LabelSet,
+  type MetricSink,
+  type SeriesRef,
+} from "@skopos/model";
 import type { MetricBatch } from "./batch.ts";
 
 export interface BatchOutcome extends AppendOutcome {
@@ -18,14 +25,25 @@ export interface BatchOutcome extends AppendOutcome {
 /** How far ahead of our clock a sample's time may be, as in Prometheus. */
 export const aheadMaxMs = 10 * 60_000;
 
-/** `group` names who sends: series of one group share their times where they can. */
+/** Of which group a series is: those of one group share their times where they can. */
+export interface SeriesGroups {
+  groupFor(labels: LabelSet): GroupRef;
+  /** Of a ref that the batch brings with it. */
+  groupOf(ref: SeriesRef): GroupRef;
+}
+
+/** `groups` names who sends, when all is of one group. */
 export function writeBatch(
   batch: MetricBatch,
   sink: MetricSink,
-  group: string,
+  groups: string | SeriesGroups,
   nowMs: number,
 ): BatchOutcome {
-  return new BatchWriter(batch, sink, group, nowMs + aheadMaxMs).write();
+  if (typeof groups !== "string")
+    return new BatchWriter(batch, sink, groups, nowMs + aheadMaxMs).write();
+  const group = sink.openGroup(groups);
+  const one = { groupFor: () => group, groupOf: () => group };
+  return new BatchWriter(batch, sink, one, nowMs + aheadMaxMs).write();
 }
 
 /** What is wrong with a batch that was not stored whole, "" when nothing is. */
@@ -45,21 +63,29 @@ export function lossOf(batch: MetricBatch, outcome: BatchOutcome): string {
 class BatchWriter {
   readonly #batch: MetricBatch;
   readonly #sink: MetricSink;
-  readonly #group: number;
+  /** By series of the batch. */
+  readonly #groups: Uint32Array;
   readonly #refs: readonly (SeriesRef | undefined)[];
   readonly #total = { appended: 0, tooOld: 0, duplicates: 0, conflicting: 0 };
   readonly #latestMs: number;
   #refused = 0;
   #tooNew = 0;
 
-  constructor(batch: MetricBatch, sink: MetricSink, group: string, latestMs: number) {
+  constructor(batch: MetricBatch, sink: MetricSink, groups: SeriesGroups, latestMs: number) {
     this.#batch = batch;
     this.#sink = sink;
     this.#latestMs = latestMs;
-    this.#group = sink.openGroup(group);
-    this.#refs = batch.series.map((series) =>
-      typeof series === "number" ? series : sink.series(this.#group, series),
-    );
+    const groupOf = new Uint32Array(batch.series.length);
+    this.#groups = groupOf;
+    this.#refs = batch.series.map((series, i) => {
+      if (typeof series === "number") {
+        groupOf[i] = groups.groupOf(series);
+        return series;
+      }
+      const group = groups.groupFor(series);
+      groupOf[i] = group;
+      return sink.series(group, series);
+    });
   }
 
   write(): BatchOutcome {
@@ -69,7 +95,10 @@ class BatchWriter {
       const ref = this.#refs[series];
       if (ref === undefined) this.#refused++;
       else if (timeMs > this.#latestMs) this.#tooNew++;
-      else this.#add(this.#sink.appendHistogram(this.#group, ref, timeMs, histogram));
+      else {
+        const group = this.#groups[series] ?? 0;
+        this.#add(this.#sink.appendHistogram(group, ref, timeMs, histogram));
+      }
     }
     const histograms = this.#total.appended - samples;
     let exemplars = 0;
@@ -93,7 +122,8 @@ class BatchWriter {
   #writeSamples(): void {
     const { seriesOf, timesMs, values } = this.#batch;
     const count = values.length;
-    const order = timeOrder(timesMs);
+    const groups = this.#groups;
+    const order = pageOrder(timesMs, seriesOf, groups);
     const pageRefs = new Uint32Array(count);
     const pageValues = new Float64Array(count);
     // Bytes, not numbers: a staleness marker is a NaN with a payload.
@@ -102,7 +132,8 @@ class BatchWriter {
     let size = 0;
     for (let i = 0; i < count; i++) {
       const k = order ? (order[i] ?? 0) : i;
-      const ref = this.#refs[seriesOf[k] ?? 0];
+      const series = seriesOf[k] ?? 0;
+      const ref = this.#refs[series];
       const timeMs = timesMs[k] ?? 0;
       if (ref === undefined) this.#refused++;
       else if (timeMs > this.#latestMs) this.#tooNew++;
@@ -112,9 +143,11 @@ class BatchWriter {
         to[size * 2 + 1] = from[k * 2 + 1] ?? 0;
         size++;
       }
-      const last = i + 1 === count || timesMs[order ? (order[i + 1] ?? 0) : i + 1] !== timeMs;
-      if (!last || size === 0) continue;
-      this.#add(this.#sink.appendPage(this.#group, timeMs, pageRefs, pageValues, size));
+      const next = order ? (order[i + 1] ?? 0) : i + 1;
+      const more =
+        i + 1 < count && timesMs[next] === timeMs && groups[seriesOf[next] ?? 0] === groups[series];
+      if (more || size === 0) continue;
+      this.#add(this.#sink.appendPage(groups[series] ?? 0, timeMs, pageRefs, pageValues, size));
       size = 0;
     }
   }
@@ -127,13 +160,30 @@ class BatchWriter {
   }
 }
 
-/** The samples' order by time; undefined when they are in order already. */
-function timeOrder(timesMs: Float64Array): Uint32Array | undefined {
+/** Where pages would be smaller than this, samples are put in the order of their groups first. */
+const pageSizeMin = 8;
+
+/**
+ * An order of the samples by time, and of each time in pieces by group; undefined when they are so already. Senders write a
+ * target's series one behind the other, so that mostly nothing has to be sorted.
+ */
+function pageOrder(
+  timesMs: Float64Array,
+  seriesOf: Uint32Array,
+  groups: Uint32Array,
+): Uint32Array | undefined {
+  const count = timesMs.length;
   let sorted = true;
-  for (let i = 1; i < timesMs.length && sorted; i++)
-    sorted = (timesMs[i] ?? 0) >= (timesMs[i - 1] ?? 0);
-  if (sorted) return undefined;
-  return Uint32Array.from({ length: timesMs.length }, (_, k) => k).sort(
-    (a, b) => (timesMs[a] ?? 0) - (timesMs[b] ?? 0),
+  let pieces = 1;
+  for (let i = 1; i < count && sorted; i++) {
+    const before = timesMs[i - 1] ?? 0;
+    const timeMs = timesMs[i] ?? 0;
+    sorted = timeMs >= before;
+    if (timeMs === before && groups[seriesOf[i] ?? 0] !== groups[seriesOf[i - 1] ?? 0]) pieces++;
+  }
+  if (sorted && pieces * pageSizeMin <= count + pageSizeMin) return undefined;
+  const groupAt = (k: number) => groups[seriesOf[k] ?? 0] ?? 0;
+  return Uint32Array.from({ length: count }, (_, k) => k).sort(
+    (a, b) => (timesMs[a] ?? 0) - (timesMs[b] ?? 0) || groupAt(a) - groupAt(b) || a - b,
   );
 }

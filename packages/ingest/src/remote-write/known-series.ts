@@ -45,11 +45,6 @@ export class KnownSeries {
     this.#young.forget(gone);
     this.#old.forget(gone);
   }
-
-  clear(): void {
-    this.#young = new Generation(slotsMin);
-    this.#old = new Generation(slotsMin);
-  }
 }
 
 class Generation {

@@ -225,6 +225,44 @@ describe("a receiver that knows its senders' series", () => {
   });
 });
 
+describe("pages", () => {
+  const of = (job: string, name: string, time: number): Series => [
+    { kind: "label", name: "__name__", value: name },
+    { kind: "label", name: "instance", value: "10.0.0.1:15020" },
+    { kind: "label", name: "job", value: job },
+    { kind: "sample", timeMs: time, value: 1 },
+  ];
+  const pagesOf = (all: readonly Series[]) => {
+    const sink = new RecordingSink();
+    const receiver = new RemoteWriteReceiver(sink, "eu", 7);
+    receive(receiver, sink, bodyV1(all));
+    const known = receive(receiver, sink, bodyV1(all));
+    const half = sink.pages.length / 2;
+    expect(known).toMatchObject({ pages: sink.pages.slice(0, half) });
+    return sink.pages.slice(0, half).map(({ timeMs: time, samples, group }) => ({
+      time,
+      size: Object.keys(samples).length,
+      group,
+    }));
+  };
+
+  it("are of one target each, however its series lie between others'", () => {
+    const jobs = ["a", "b", "c"];
+    const pages = pagesOf(
+      Array.from({ length: 60 }, (_, i) => of(jobs[i % 3]!, `m${i}`, 1 + (i % 2))),
+    );
+    expect(pages.map(({ time }) => time)).toEqual([1, 1, 1, 2, 2, 2]);
+    expect(pages.map(({ size }) => size)).toEqual([10, 10, 10, 10, 10, 10]);
+    expect(new Set(pages.map(({ group }) => group)).size).toBe(3);
+  });
+
+  it("are of one sender where no target is named", () => {
+    const named = (name: string): Series =>
+      of("", name, 1).filter((part) => !("name" in part) || part.name === "__name__");
+    expect(pagesOf([named("m"), named("n")])).toEqual([{ time: 1, size: 2, group: "eu" }]);
+  });
+});
+
 describe("known series", () => {
   const words = (n: number) => Int32Array.of(n, n * 7, -n, 1);
 

@@ -150,11 +150,6 @@ export class SeriesShortcut {
     this.#known.forget(gone);
   }
 
-  /** No ref is what it was. */
-  forgetAll(): void {
-    this.#known.clear();
-  }
-
   #takeKnown(words: Int32Array, end: number, into: MetricBatchBuilder): boolean {
     const ref = this.#known.find(words);
     if (ref < 0) {
