@@ -28,6 +28,9 @@ function plainAlternatives(source: string): string[] | undefined {
   return [...new Set(parts.map((part) => part.replaceAll("\u0001", "")))];
 }
 
+/** Plain text with single characters left open, as in `5..`. */
+const anyChars = /^[A-Za-z0-9_./:-]+$/;
+
 /** Compiles an anchored pattern with RE2 semantics (linear time). Throws `bad-regex`. */
 export function compileAnchored(source: string): AnchoredPattern {
   const literals = plainAlternatives(source);
@@ -53,6 +56,11 @@ export function compileAnchored(source: string): AnchoredPattern {
       prefix,
       test: (v) => v.startsWith(prefix) && !v.includes("\n", prefix.length),
     };
+  }
+  if (anyChars.test(source)) {
+    // As RE2's dot: any character but a line feed.
+    const pattern = new RegExp(`^${source.replaceAll(".", "[^\\n]")}$`, "u");
+    return { source, literals: undefined, prefix: "", test: (v) => pattern.test(v) };
   }
   const compiled = compileRegex(source);
   return { source, literals: undefined, prefix: "", test: (v) => compiled.matcher(v).matches() };

@@ -31,8 +31,11 @@ function groupLabels(
 ): LabelSet[] {
   const grouper = new Grouper(!node.without, node.labels);
   const readsName = !node.without && node.labels.includes(metricNameLabel);
-  if (readsName) return first.flatMap((s) => grouper.labelsOf(input.labels[s] ?? LabelSet.empty));
-  return first.map((s) => grouper.labelsOf(input.raw.at(s)));
+  if (readsName) return first.map((s) => grouper.labelsOf(input.labels[s] ?? LabelSet.empty));
+  if (node.without) return first.map((s) => grouper.labelsOf(input.raw.at(s)));
+  return first.map((s) =>
+    LabelSet.fromPairs(node.labels.map((label) => [label, input.raw.value(s, label)])),
+  );
 }
 
 /** A group drops its name later when any of its members does. */

@@ -50,6 +50,7 @@ const defaultMatching: VectorMatching = {
 
 class Builder {
   readonly #context: PlanContext;
+  readonly #texts = new Map<Expr, string>();
   readonly #stepSeconds: number;
   readonly #rangeSeconds: number;
   #nextId = 0;
@@ -76,7 +77,11 @@ class Builder {
 
   #base(expr: Expr): NodeBase {
     this.#nextId += 1;
-    return { id: this.#nextId, span: { start: expr.start, end: expr.end }, text: formatExpr(expr) };
+    return {
+      id: this.#nextId,
+      span: { start: expr.start, end: expr.end },
+      text: formatExpr(expr, this.#texts),
+    };
   }
 
   #durationMs(duration: Duration, what: string): number {

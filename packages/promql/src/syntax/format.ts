@@ -8,8 +8,12 @@ const lineMax = 100;
 const plainName = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const plainLabel = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
+/** What `quote` has to escape. */
+const special = /["\\\u0000-\u001f\u007f\udc80-\udcff]/;
+
 /** Go's %q: control characters and invalid bytes (lone surrogates, see the lexer) are escaped. */
 export function quote(text: string): string {
+  if (!special.test(text)) return `"${text}"`;
   let out = "";
   for (const char of text) {
     const code = char.codePointAt(0) ?? 0;
@@ -33,8 +37,19 @@ export function formatMatcher({ name, op, value }: Matcher): string {
   return `${plainLabel.test(name) ? name : quote(name)}${op}${quote(value)}`;
 }
 
-/** The expression on one line. Numbers, labels and parentheses as upstream prints them. */
-export function formatExpr(expr: Expr): string {
+/**
+ * The expression on one line. Numbers, labels and parentheses as upstream prints them. Looks into `known` for the texts of
+ * parts, and adds them: whoever wants the text of every part of an expression hands the same map in again.
+ */
+export function formatExpr(expr: Expr, known?: Map<Expr, string>): string {
+  const before = known?.get(expr);
+  if (before !== undefined) return before;
+  const text = written(expr, (part) => formatExpr(part, known));
+  known?.set(expr, text);
+  return text;
+}
+
+function written(expr: Expr, textOf: (part: Expr) => string): string {
   switch (expr.kind) {
     case "number":
       return expr.duration ? formatDuration(expr.value * 1000) : formatNumber(expr.value);
@@ -45,17 +60,17 @@ export function formatExpr(expr: Expr): string {
     case "matrix-selector":
       return `${selectorBody(expr.selector)}[${durationText(expr.range)}]${modifiers(expr.selector)}`;
     case "subquery":
-      return `${formatExpr(expr.expr)}${subqueryBrackets(expr)}`;
+      return `${textOf(expr.expr)}${subqueryBrackets(expr)}`;
     case "call":
-      return `${expr.name}(${expr.args.map(formatExpr).join(", ")})`;
+      return `${expr.name}(${expr.args.map(textOf).join(", ")})`;
     case "aggregate":
-      return `${aggregateHead(expr)}(${aggregateArgs(expr).map(formatExpr).join(", ")})`;
+      return `${aggregateHead(expr)}(${aggregateArgs(expr).map(textOf).join(", ")})`;
     case "binary":
-      return `${formatExpr(expr.left)} ${binaryHead(expr)} ${formatExpr(expr.right)}`;
+      return `${textOf(expr.left)} ${binaryHead(expr)} ${textOf(expr.right)}`;
     case "unary":
-      return `${expr.op}${formatExpr(expr.expr)}`;
+      return `${expr.op}${textOf(expr.expr)}`;
     case "paren":
-      return `(${formatExpr(expr.expr)})`;
+      return `(${textOf(expr.expr)})`;
   }
 }
 

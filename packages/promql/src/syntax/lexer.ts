@@ -168,6 +168,9 @@ function readString(text: string, start: number): { value: string; length: numbe
     if (end < 0) fail(start, "unterminated raw string");
     return { value: text.slice(start + 1, end), length: end + 1 - start };
   }
+  const end = text.indexOf(quote, start + 1);
+  const body = text.slice(start + 1, end);
+  if (end > 0 && !/[\\\n]/.test(body)) return { value: body, length: end + 1 - start };
   let value = "";
   let bytes: number[] = [];
   const flush = () => {
