@@ -18,6 +18,23 @@ import {
 
 /** A chain of more chunks than this is a torn read. */
 const chunksMax = 1_000_000;
+/** Chunks whose times are remembered, all families together; some 24 bytes each. */
+const knownChunksMax = 1_000_000;
+
+/** The chunks of a family as they were under one sequence of its group: reading them one by one misses every cache. */
+interface ChunkList {
+  readonly group: number;
+  readonly sequence: number;
+  readonly pointers: readonly number[];
+  readonly oldestMs: readonly number[];
+  readonly newestMs: readonly number[];
+}
+
+/** Where a family's group stands: what was seen of the family holds as long as the sequence does. */
+export interface Standing {
+  readonly group: number;
+  readonly sequence: number;
+}
 
 /** Which rows of which windows lie in a time range. `pointers[i]` 0 is the open window. */
 export interface FamilyPlan {
@@ -33,6 +50,8 @@ export class FamilyReader {
   readonly #words: Int32Array;
   readonly #open: Arena;
   readonly #cursor: ChunkCursor;
+  readonly #lists = new Map<number, ChunkList>();
+  #knownChunks = 0;
 
   constructor(share: HeadShare) {
     this.#words = new Int32Array(share.families);
@@ -47,18 +66,25 @@ export class FamilyReader {
 
   /**
    * The rows with startMs < t ≤ endMs, of the first `openRows` of the open window. For an unordered family: all rows
-   * between the first and the last such row of each window, and the caller looks at the times.
+   * between the first and the last such row of each window, and the caller looks at the times. What is returned holds
+   * when the group still has the sequence it had before.
    */
-  plan(family: number, startMs: number, endMs: number, openRows: number): FamilyPlan {
+  plan(
+    family: number,
+    startMs: number,
+    endMs: number,
+    openRows: number,
+    standing: Standing,
+  ): FamilyPlan {
     const unordered = this.#word(family, familyWord.flags) === unorderedFlag;
     const plan: FamilyPlan = { family, unordered, pointers: [], skips: [], takes: [], rows: 0 };
+    const { pointers, oldestMs, newestMs } = this.#chunks(family, standing);
     const cursor = this.#cursor;
-    let pointer = this.#word(family, familyWord.first);
-    for (let i = 0; i < chunksMax && cursor.moveTo(pointer); i++) {
-      if (cursor.newestMs > startMs && cursor.oldestMs <= endMs)
+    for (let i = unordered ? 0 : firstAbove(newestMs, startMs); i < pointers.length; i++) {
+      const pointer = pointers[i] ?? 0;
+      if ((newestMs[i] ?? 0) > startMs && (oldestMs[i] ?? 0) <= endMs && cursor.moveTo(pointer))
         addRange(plan, pointer, cursor.rows, (row) => cursor.timeMs(row), startMs, endMs);
-      if (!unordered && cursor.oldestMs > endMs) return plan;
-      pointer = cursor.next;
+      if (!unordered && (oldestMs[i] ?? 0) > endMs) return plan;
     }
     const window = this.#window(family);
     if (window) {
@@ -66,6 +92,34 @@ export class FamilyReader {
       addRange(plan, 0, rows, (row) => f64(window.f64, window.at + row), startMs, endMs);
     }
     return plan;
+  }
+
+  #chunks(family: number, { group, sequence }: Standing): ChunkList {
+    const known = this.#lists.get(family);
+    if (known?.sequence === sequence && known.group === group) return known;
+    const list = this.#listChunks(family, { group, sequence });
+    this.#knownChunks += list.pointers.length - (known?.pointers.length ?? 0);
+    if (this.#knownChunks > knownChunksMax) {
+      this.#lists.clear();
+      this.#knownChunks = list.pointers.length;
+    }
+    this.#lists.set(family, list);
+    return list;
+  }
+
+  #listChunks(family: number, { group, sequence }: Standing): ChunkList {
+    const pointers: number[] = [];
+    const oldestMs: number[] = [];
+    const newestMs: number[] = [];
+    const cursor = this.#cursor;
+    let pointer = this.#word(family, familyWord.first);
+    for (let i = 0; i < chunksMax && cursor.moveTo(pointer); i++) {
+      pointers.push(pointer);
+      oldestMs.push(cursor.oldestMs);
+      newestMs.push(cursor.newestMs);
+      pointer = cursor.next;
+    }
+    return { group, sequence, pointers, oldestMs, newestMs };
   }
 
   times(plan: FamilyPlan): Float64Array {
@@ -172,6 +226,18 @@ export class FamilyReader {
   #word(family: number, word: number): number {
     return i32(this.#words, family * familyWords + word);
   }
+}
+
+/** Index of the first of ascending times that is later. */
+function firstAbove(times: readonly number[], ms: number): number {
+  let low = 0;
+  let high = times.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((times[middle] ?? 0) > ms) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 function addRange(

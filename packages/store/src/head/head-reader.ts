@@ -207,13 +207,15 @@ export class HeadReader implements MetricReader, ExemplarReader {
 
   /** Doubles the result will take, more or less: the first group stands for the rest. */
   #estimate(groups: readonly GroupRequest[], request: MetricSelect): number {
-    const sample = groups[0]?.families[0];
-    if (!sample) return 0;
+    const [first] = groups;
+    const sample = first?.families[0];
+    if (!first || !sample) return 0;
     const plan = this.#families.plan(
       sample.family,
       request.startMs,
       request.endMs,
       sample.openRows,
+      first,
     );
     let columns = 0;
     for (const group of groups)
@@ -235,7 +237,7 @@ export class HeadReader implements MetricReader, ExemplarReader {
       const definedAt = Atomics.load(this.#groups, group.group * groupWords + groupWord.definedAt);
       if (!this.#source.covers(definedAt)) return false;
       const plans = group.families.map(({ family, openRows }) =>
-        this.#families.plan(family, request.startMs, request.endMs, openRows),
+        this.#families.plan(family, request.startMs, request.endMs, openRows, group),
       );
       if (this.#unchanged(group)) {
         const samples = this.#decode(group, plans, request, builder);
@@ -446,7 +448,7 @@ export class HeadReader implements MetricReader, ExemplarReader {
       // Its names have moved since: the series it had has gone.
       if (!this.#source.covers(definedAt)) return false;
       const { startMs, endMs } = request;
-      const plan = this.#families.plan(wanted.family, startMs, endMs, wanted.openRows);
+      const plan = this.#families.plan(wanted.family, startMs, endMs, wanted.openRows, group);
       if (!this.#unchanged(group)) continue;
       const values = new Float64Array(plan.rows);
       this.#families.read(
