@@ -145,6 +145,33 @@ describe("the schema of traces and logs", () => {
     await expectMoved(connection);
   });
 
+  it("takes over the second version's tables, which differ in how resources are packed", async () => {
+    const connection = { ...server.connection, database: "second" };
+    await migrate(connection, forLong);
+    const client = openClickHouse(connection);
+    const packed = `resource Map(LowCardinality(String), String) CODEC(ZSTD(1)) SETTINGS (min_compress_block_size = 262144)`;
+    for (const query of [
+      `ALTER TABLE spans MODIFY COLUMN ${packed}`,
+      `ALTER TABLE spans_thinned MODIFY COLUMN ${packed}`,
+      "TRUNCATE TABLE schema_versions",
+      "INSERT INTO schema_versions VALUES (2)",
+      `INSERT INTO spans (service, start_ns, resource) VALUES ('shop', 1790000000000000000, {'k8s.pod.name': 'a'})`,
+    ])
+      await client.command({ query });
+    await migrate(connection, forLong);
+    await migrate(connection, forLong);
+    await client.command({
+      query: "INSERT INTO spans (service, start_ns) VALUES ('cart', 1790000000000000001)",
+    });
+    const codecs = `SELECT groupUniqArray(compression_codec) FROM system.columns
+      WHERE database = currentDatabase() AND name = 'resource'`;
+    expect(await values(client, codecs)).toEqual([["CODEC(LZ4HC(4))"]]);
+    expect(await values(client, "SELECT max(version) FROM schema_versions")).toEqual([3]);
+    const rows = "SELECT toUInt32(count()), max(resource['k8s.pod.name']) FROM spans";
+    expect(await values(client, rows)).toEqual([2, "a"]);
+    await client.close();
+  });
+
   it("refuses tables of a newer release, and says so", async () => {
     const connection = { ...server.connection, database: "newer" };
     await migrate(connection, forLong);

@@ -38,6 +38,7 @@ import {
   logPatterns,
   logs,
   ratesOfSpans,
+  resourceColumn,
   samplingTables,
   spanRates,
   spansTable,
@@ -56,7 +57,7 @@ export interface TelemetryRetention {
 
 const dayMs = 86_400_000;
 const defaultRetention: TelemetryRetention = { tracesMs: 7 * dayMs, logsMs: 7 * dayMs };
-const newest = 2;
+const newest = 3;
 
 const versions = `CREATE TABLE IF NOT EXISTS schema_versions (version UInt32) ENGINE = MergeTree ORDER BY version
   SETTINGS fsync_after_insert = 1, fsync_part_directory = 1`;
@@ -98,6 +99,7 @@ export async function migrate(
         `the tables in ${database} are of a newer release (version ${found}, this one knows ${newest}): start that one, or use another database`,
       );
     if (found === 1) await fromFirst(client);
+    if (found === 2) await fromSecond(client);
     for (const query of tables) await client.command({ query });
     if (found < newest)
       await client.command({ query: `INSERT INTO schema_versions VALUES (${newest})` });
@@ -151,6 +153,12 @@ async function fromFirst(client: ClickHouseClient): Promise<void> {
   await run("ALTER TABLE logs DROP INDEX IF EXISTS line_grams");
   for (const index of logAdditions.indexes)
     await run(`ALTER TABLE logs ADD INDEX IF NOT EXISTS ${index}`);
+}
+
+/** Parts that there are stay as they are; the two tables must be alike. */
+async function fromSecond(client: ClickHouseClient): Promise<void> {
+  for (const table of ["spans", "spans_thinned"])
+    await client.command({ query: `ALTER TABLE ${table} MODIFY COLUMN ${resourceColumn}` });
 }
 
 async function keepAll(client: ClickHouseClient, { tracesMs, logsMs }: TelemetryRetention) {

@@ -49,6 +49,10 @@ const enumOf = (names: readonly string[]) =>
 export const kind = enumOf(spanKinds);
 export const status = enumOf(spanStatuses);
 
+/** Of `spans` since the third version: a span's is mostly that of the one before, and is read whole with its trace. */
+export const resourceColumn =
+  "resource Map(LowCardinality(String), String) CODEC(LZ4HC(4)) SETTINGS (min_compress_block_size = 65536)";
+
 /** Of `spans`, and of the tables that its rows pass through. */
 export function spansTable(name: string): string {
   return `
@@ -67,7 +71,7 @@ CREATE TABLE IF NOT EXISTS ${name} (
   scope_version LowCardinality(String),
   scope_attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
   attributes Map(LowCardinality(String), String) CODEC(LZ4HC(4)) SETTINGS (min_compress_block_size = 131072),
-  resource Map(LowCardinality(String), String) CODEC(ZSTD(1)) SETTINGS (min_compress_block_size = 262144),
+  ${resourceColumn},
   events String CODEC(ZSTD(1)),
   links String CODEC(ZSTD(1)),
   weight Float32 DEFAULT 1 CODEC(ZSTD(1)),

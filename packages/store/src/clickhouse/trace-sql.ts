@@ -4,6 +4,7 @@ import { predicateSql } from "./span-sql.ts";
 import { allOf, type Bindings } from "./sql.ts";
 
 export const nsPerMs = 1_000_000n;
+const dayMs = 86_400_000;
 
 /** Where in `spans` some traces lie. */
 export interface TracePlace {
@@ -18,6 +19,18 @@ export function idsSql(bindings: Bindings, ids: readonly string[]): string {
     return `trace_id = toFixedString(unhex(${bindings.text(only)}), 16)`;
   const bound = bindings.bind("Array(String)", ids);
   return `trace_id IN (SELECT toFixedString(unhex(arrayJoin(${bound})), 16))`;
+}
+
+/** Rows of `trace_index` for the traces. */
+export function indexedSql(
+  bindings: Bindings,
+  ids: readonly string[],
+  within: TraceTimeRange | undefined,
+): string {
+  if (!within) return idsSql(bindings, ids);
+  const from = bindings.bind("Int64", Math.floor((within.startMs - dayMs) / dayMs));
+  const to = bindings.bind("Int64", Math.floor((within.endMs + dayMs) / dayMs));
+  return allOf([idsSql(bindings, ids), `day BETWEEN toDate(${from}) AND toDate(${to})`]);
 }
 
 /** Spans of the traces that the search is for. */
