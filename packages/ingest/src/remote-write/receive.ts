@@ -62,7 +62,8 @@ export class RemoteWriteReceiver implements RefKeeper, SeriesGroups {
   groupFor(labels: LabelSet): GroupRef {
     const target = labels.get("instance") || labels.get("pod");
     const job = labels.get("job");
-    const number = job === "" && target === "" ? nobody : hashText(`${job}\n${target}`) % groupsMax;
+    const number =
+      job === "" && target === "" ? nobody : mixed(hashText(`${job}\n${target}`)) % groupsMax;
     const known = this.#groups.get(number);
     if (known !== undefined) return known;
     const group = this.#sink.openGroup(
@@ -89,4 +90,10 @@ export class RemoteWriteReceiver implements RefKeeper, SeriesGroups {
   forget(gone: ReadonlySet<SeriesRef>): void {
     this.#shortcut.forget(gone);
   }
+}
+
+/** Spreads the low bits, which names that differ in their last characters share. */
+function mixed(hash: number): number {
+  const spread = Math.imul(hash ^ (hash >>> 16), 0x45d9_f3b5);
+  return (spread ^ (spread >>> 15)) >>> 0;
 }

@@ -216,6 +216,16 @@ export class Families {
     this.#newestMs[family] = ms;
   }
 
+  /** Samples in the row before the newest of the open window; Infinity when there is none. */
+  samplesBefore(family: number): number {
+    const window = this.window(family);
+    if (window.rows < 2) return Infinity;
+    const from = window.at + windowRows + (window.rows - 2) * window.stride;
+    let samples = 0;
+    for (let i = from; i < from + window.width; i++) if (!isAbsent(window.u32, i)) samples++;
+    return samples;
+  }
+
   /** Counts a row of the open window that is mostly holes; returns how many there are. */
   addApart(family: number): number {
     const rows = this.#apart.at(family) + 1;

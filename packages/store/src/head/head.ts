@@ -374,8 +374,10 @@ export class Head {
   #splitApart(group: HeadGroup, refs: Uint32Array, count: number): void {
     for (const family of this.#touched) {
       const columns = this.#families.width(family) - this.#families.freeColumns(family);
-      const apart = 2 * count <= columns && group.late?.family !== family;
-      if (apart && this.#families.addApart(family) >= apartRowsMax)
+      if (2 * count > columns || group.late?.family === family) continue;
+      // What has begun with few may still be filled by other pages of its time: the row before is whole.
+      if (2 * this.#families.samplesBefore(family) > columns) continue;
+      if (this.#families.addApart(family) >= apartRowsMax)
         this.#places.split(group, family, refs, count);
     }
     this.#touched.length = 0;
