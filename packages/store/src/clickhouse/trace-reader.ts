@@ -31,6 +31,7 @@ import {
   havingSql,
   idsSql,
   indexedSql,
+  joinedTimes,
   matchingSql,
   nsPerMs,
   placeSql,
@@ -231,11 +232,14 @@ class ClickHouseTraceReader implements TraceReader {
     signal: AbortSignal | undefined,
   ): Promise<TracePlace | undefined> {
     const bindings = new Bindings();
-    const query = `SELECT toString(min(first_ns)), toString(max(last_ns)), groupUniqArrayArray(services), count()
-      FROM trace_index WHERE ${indexedSql(bindings, ids, within)}`;
-    const [row] = await this.#rows<[string, string, string[], number]>(query, bindings, signal);
-    if (!row || row[3] === 0) return undefined;
-    return { fromNs: BigInt(row[0]), toNs: BigInt(row[1]), services: row[2] };
+    const query = `SELECT toString(min(first_ns)), toString(max(last_ns)), groupUniqArrayArray(services)
+      FROM trace_index WHERE ${indexedSql(bindings, ids, within)} GROUP BY trace_id`;
+    const rows = await this.#rows<[string, string, string[]]>(query, bindings, signal);
+    if (rows.length === 0) return undefined;
+    return {
+      times: joinedTimes(rows.map(([from, to]) => ({ fromNs: BigInt(from), toNs: BigInt(to) }))),
+      services: [...new Set(rows.flatMap(([, , services]) => services))],
+    };
   }
 
   async #aggregated(request: SpanAggregation, distinct: boolean): Promise<AggregateRow[]> {

@@ -6,11 +6,35 @@ import { allOf, type Bindings } from "./sql.ts";
 export const nsPerMs = 1_000_000n;
 const dayMs = 86_400_000;
 
-/** Where in `spans` some traces lie. */
-export interface TracePlace {
+export interface TimeSpan {
   readonly fromNs: bigint;
   readonly toNs: bigint;
+}
+
+/** Where in `spans` some traces lie. */
+export interface TracePlace {
+  /** Ascending, and apart from one another: traces far apart are not read together with all that lies between. */
+  readonly times: readonly TimeSpan[];
   readonly services: readonly string[];
+}
+
+/** A granule spans about as much: times nearer to each other are read at once anyway. */
+const gapMinNs = 100_000_000n;
+const timesMax = 64;
+
+/** The times as few spans of time, at most `timesMax`. */
+export function joinedTimes(times: readonly TimeSpan[]): TimeSpan[] {
+  const ordered = [...times].sort((a, b) => (a.fromNs < b.fromNs ? -1 : 1));
+  for (let gapNs = gapMinNs; ; gapNs *= 4n) {
+    const joined: TimeSpan[] = [];
+    for (const time of ordered) {
+      const last = joined.at(-1);
+      if (!last || time.fromNs - last.toNs > gapNs) joined.push(time);
+      else if (time.toNs > last.toNs)
+        joined[joined.length - 1] = { fromNs: last.fromNs, toNs: time.toNs };
+    }
+    if (joined.length <= timesMax) return joined;
+  }
 }
 
 export function idsSql(bindings: Bindings, ids: readonly string[]): string {
@@ -76,10 +100,11 @@ export function havingSql(bindings: Bindings, predicate: TracePredicate): string
 
 /** Through the order of `spans`, which is that of service and time. */
 export function placeSql(bindings: Bindings, ids: readonly string[], place: TracePlace): string {
-  const { fromNs, toNs, services } = place;
+  const { times, services } = place;
+  const within = times.map(({ fromNs, toNs }) => betweenSql(bindings, fromNs, toNs));
   return allOf([
     `service IN (${bindings.bind("Array(String)", services)})`,
-    betweenSql(bindings, fromNs, toNs),
+    `(${within.join(" OR ")})`,
     idsSql(bindings, ids),
   ]);
 }
