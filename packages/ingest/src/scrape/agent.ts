@@ -7,6 +7,7 @@ import { type Clock, messageOf } from "@skopos/model";
 import { Agent, type Dispatcher, interceptors } from "undici";
 import { IngestError } from "../errors.ts";
 import type { HttpConfig, PemSource, TlsConfig } from "./http-config.ts";
+import { passingReads } from "./passing-reads.ts";
 import { revealSecret } from "./secret.ts";
 
 const redirectsMax = 10;
@@ -23,15 +24,27 @@ export class HttpAgent {
 
   readonly #connections: number | undefined;
 
-  /** `connections` bounds those to one host; watches need one each. Throws "bad-config" when a TLS file cannot be read. */
-  constructor(http: HttpConfig, clock: Clock, connections?: number) {
+  readonly #passing: boolean;
+
+  /**
+   * `connections` bounds those to one host; watches need one each. `passing`: as `passingReads` says. Throws "bad-config" when a
+   * TLS file cannot be read.
+   */
+  constructor(http: HttpConfig, clock: Clock, connections?: number, passing = false) {
     this.#connections = connections;
+    this.#passing = passing;
     this.#http = http;
     this.#clock = clock;
     this.#looked = clock.monotonicMs();
     this.#options = connectOptions(http.tls);
-    this.#agent = agentWith(this.#options, connections);
+    this.#agent = this.#agentNow();
     this.#dispatcher = redirecting(this.#agent, http);
+  }
+
+  #agentNow(): Agent {
+    const connect = this.#passing ? passingReads(this.#options) : this.#options;
+    const bound = this.#connections === undefined ? {} : { connections: this.#connections };
+    return new Agent({ ...bound, pipelining: 1, keepAliveTimeout: 30_000, connect });
   }
 
   /** Throws "bad-config" when a TLS file has gone. */
@@ -44,7 +57,7 @@ export class HttpAgent {
     if (JSON.stringify(options) === JSON.stringify(this.#options)) return this.#dispatcher;
     const old = this.#agent;
     this.#options = options;
-    this.#agent = agentWith(options, this.#connections);
+    this.#agent = this.#agentNow();
     this.#dispatcher = redirecting(this.#agent, this.#http);
     const closed = old.close().finally(() => this.#closing.delete(closed));
     this.#closing.add(closed);
@@ -64,11 +77,6 @@ export class HttpAgent {
   async close(): Promise<void> {
     await Promise.all([this.#agent.destroy(), ...this.#closing]);
   }
-}
-
-function agentWith(connect: Record<string, unknown>, connections: number | undefined): Agent {
-  const bound = connections === undefined ? {} : { connections };
-  return new Agent({ ...bound, pipelining: 1, keepAliveTimeout: 30_000, connect });
 }
 
 function redirecting(agent: Agent, { followRedirects }: HttpConfig): Dispatcher {

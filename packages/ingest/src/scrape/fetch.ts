@@ -2,9 +2,10 @@
 import { Readable } from "node:stream";
 import { createGunzip, gunzipSync } from "node:zlib";
 import { type Clock, formatDuration } from "@skopos/model";
-import { request } from "undici";
+import type { Dispatcher } from "undici";
 import { IngestError } from "../errors.ts";
 import { HttpAgent } from "./agent.ts";
+import { BodyBuffer } from "./body-buffer.ts";
 import { statusText } from "./failure.ts";
 import type { HttpConfig } from "./http-config.ts";
 import { acceptOf, type ScrapeProtocol } from "./protocols.ts";
@@ -24,9 +25,11 @@ interface PageRequest {
   readonly signal?: AbortSignal;
 }
 
-interface FetchedPage {
+export interface FetchedPage {
   readonly body: Uint8Array;
   readonly contentType: string | undefined;
+  /** Call it when the body is no longer needed: its memory is the next page's. */
+  release?(): void;
 }
 
 export interface PageFetcher {
@@ -40,7 +43,7 @@ export function createPageFetcher(
   protocols: readonly ScrapeProtocol[],
   clock: Clock,
 ): PageFetcher {
-  const agent = new HttpAgent(http, clock, connectionsMax);
+  const agent = new HttpAgent(http, clock, connectionsMax, true);
   const accept = acceptOf(protocols);
   return {
     fetch: (page) => fetchPage(page, agent, accept, clock),
@@ -54,52 +57,92 @@ async function fetchPage(
   accept: string,
   clock: Clock,
 ): Promise<FetchedPage> {
-  const abort = new AbortController();
-  const stop = () => abort.abort();
-  let late = false;
-  const cancelTimer = clock.after(page.timeoutMs, () => {
-    late = true;
-    stop();
-  });
-  page.signal?.addEventListener("abort", stop, { once: true });
+  const { origin, pathname, search } = new URL(page.url);
+  const headers = {
+    "user-agent": "skopos",
+    ...agent.headers(),
+    accept,
+    "accept-encoding": "gzip",
+    "x-prometheus-scrape-timeout-seconds": String(page.timeoutMs / 1000),
+  };
+  const body = new BodyBuffer(page.bodyMax);
   try {
-    const headers = {
-      "user-agent": "skopos",
-      ...agent.headers(),
-      accept,
-      "accept-encoding": "gzip",
-      "x-prometheus-scrape-timeout-seconds": String(page.timeoutMs / 1000),
-    };
     const dispatcher = agent.dispatcher();
-    const response = await request(page.url, { dispatcher, headers, signal: abort.signal });
-    if (response.statusCode !== 200) {
-      await response.body.dump({ limit: 65_536 });
-      throw new IngestError("bad-status", statusText(response.statusCode));
-    }
-    const gzip = response.headers["content-encoding"] === "gzip";
-    const body = await readBody(response.body, gzip, page.bodyMax);
-    const contentType = response.headers["content-type"];
-    return { body, contentType: Array.isArray(contentType) ? contentType[0] : contentType };
+    const request = { origin, path: `${pathname}${search}`, method: "GET", headers } as const;
+    const response = await gather(dispatcher, request, body, page, clock);
+    const contentType = response["content-type"];
+    const type = Array.isArray(contentType) ? contentType[0] : contentType;
+    if (response["content-encoding"] !== "gzip")
+      return { body: body.bytes, contentType: type, release: () => body.release() };
+    const inflated = await inflate(body.bytes, page.bodyMax);
+    body.release();
+    return { body: inflated, contentType: type };
   } catch (error) {
-    if (late)
-      throw new IngestError("timeout", `timed out after ${formatDuration(page.timeoutMs)}`, {
-        cause: error,
-      });
+    body.release();
     throw error;
-  } finally {
-    cancelTimer();
-    page.signal?.removeEventListener("abort", stop);
   }
 }
 
-async function readBody(body: Readable, gzip: boolean, bodyMax: number): Promise<Uint8Array> {
-  try {
-    const bytes = await collect(body, bodyMax);
-    return gzip ? await inflate(bytes, bodyMax) : bytes;
-  } finally {
-    body.destroy();
-  }
+/** Asks for the page and gathers it in `body`; resolves with the headers when it is whole. */
+function gather(
+  dispatcher: Dispatcher,
+  request: Dispatcher.DispatchOptions,
+  body: BodyBuffer,
+  { timeoutMs, signal }: PageRequest,
+  clock: Clock,
+): Promise<Headers> {
+  return new Promise((resolve, reject) => {
+    let headers: Headers = {};
+    let controller: Dispatcher.DispatchController | undefined;
+    let failure: Error | undefined;
+    const settle = () => {
+      cancelTimer();
+      signal?.removeEventListener("abort", stop);
+    };
+    const fail = (error: Error) => {
+      settle();
+      failure ??= error;
+      reject(failure);
+    };
+    const abort = (error: Error) => {
+      fail(error);
+      controller?.abort(error);
+    };
+    const stop = () => abort(new IngestError("cancelled", "the scrape was stopped"));
+    const late = () =>
+      abort(new IngestError("timeout", `timed out after ${formatDuration(timeoutMs)}`));
+    const cancelTimer = clock.after(timeoutMs, late);
+    signal?.addEventListener("abort", stop, { once: true });
+    dispatcher.dispatch(request, {
+      onRequestStart(started) {
+        controller = started;
+        if (failure) started.abort(failure);
+      },
+      onResponseStart(_, statusCode, found) {
+        // Of a redirect that was followed, or an interim response, nothing counts.
+        body.clear();
+        headers = found;
+        if (statusCode !== 200 && statusCode >= 200)
+          abort(new IngestError("bad-status", statusText(statusCode)));
+      },
+      onResponseData(_, chunk) {
+        if (failure) return;
+        try {
+          body.add(chunk);
+        } catch (error) {
+          abort(error instanceof Error ? error : new Error(String(error)));
+        }
+      },
+      onResponseEnd() {
+        settle();
+        if (!failure) resolve(headers);
+      },
+      onResponseError: (_, error) => fail(error),
+    });
+  });
 }
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 async function collect(stream: Readable, bodyMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];

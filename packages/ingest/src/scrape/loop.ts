@@ -5,8 +5,8 @@
 import { type Clock, type MetricSink, sleep } from "@skopos/model";
 import { failureOf } from "./failure.ts";
 import type { ScrapeJob } from "./config.ts";
-import type { PageFetcher } from "./fetch.ts";
-import { PageWriter } from "./page-writer.ts";
+import type { FetchedPage, PageFetcher } from "./fetch.ts";
+import { type PageCounts, PageWriter } from "./page-writer.ts";
 import { mediaTypeOr } from "./protocols.ts";
 import type { Relabeling } from "./relabel.ts";
 import type { Target } from "./target.ts";
@@ -138,13 +138,21 @@ export class ScrapeLoop {
       const { url, timeoutMs } = this.target;
       const request = { url, timeoutMs, bodyMax: this.#bodyMax, signal };
       const page = await this.#fetcher.fetch(request);
-      const contentType = mediaTypeOr(page.contentType, this.#fallback);
-      const counts = this.#writer.writePage(page.body, contentType, timeMs, elapsed);
+      const counts = this.#write(page, timeMs, elapsed);
       this.#note(startMs, elapsed(), undefined, counts.scraped, counts.refused);
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       this.#writer.writeFailure(timeMs, elapsed());
       this.#note(startMs, elapsed(), error, 0, 0);
+    }
+  }
+
+  #write(page: FetchedPage, timeMs: number, elapsed: () => number): PageCounts {
+    try {
+      const contentType = mediaTypeOr(page.contentType, this.#fallback);
+      return this.#writer.writePage(page.body, contentType, timeMs, elapsed);
+    } finally {
+      page.release?.();
     }
   }
 
