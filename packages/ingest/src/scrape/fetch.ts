@@ -16,6 +16,7 @@ const connectionsMax = 2;
 const atOnceBytesMax = 256 * 1024;
 const inflatedAtOnceBytesMax = 4 * 2 ** 20;
 const inflateChunkBytes = 128 * 1024;
+const inflateChunkBytesMin = 1024;
 
 interface PageRequest {
   readonly url: string;
@@ -164,10 +165,16 @@ async function inflate(bytes: Buffer, bodyMax: number): Promise<Uint8Array> {
   if (bytes.length <= atOnceBytesMax)
     try {
       const maxOutputLength = Math.min(bodyMax, inflatedAtOnceBytesMax);
-      return gunzipSync(bytes, { maxOutputLength, chunkSize: inflateChunkBytes });
+      return gunzipSync(bytes, { maxOutputLength, chunkSize: announcedBytes(bytes) });
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
     }
   const inflated = Readable.from([bytes], { objectMode: false });
   return await collect(inflated.pipe(createGunzip({ chunkSize: inflateChunkBytes })), bodyMax);
+}
+
+/** What gzip's trailer says the page takes, and one more, so that it fits in one piece; bounded, since it may be a lie. */
+function announcedBytes(bytes: Buffer): number {
+  const size = bytes.length < 4 ? 0 : bytes.readUInt32LE(bytes.length - 4);
+  return Math.min(Math.max(size + 1, inflateChunkBytesMin), inflatedAtOnceBytesMax);
 }
