@@ -13,6 +13,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { gunzipSync } from "node:zlib";
+import { request } from "undici";
 import { dashboardExpressions, filledIn } from "./load/istio-dashboards.ts";
 import { MeshLoad } from "./load/mesh.ts";
 import { RemoteWriteLoad, sendRemoteWrite } from "./load/remote-write.ts";
@@ -38,15 +40,24 @@ interface Asked {
   readonly values: ReadonlyMap<string, number>;
 }
 
+/** As Grafana asks. */
+const headers = {
+  "content-type": "application/x-www-form-urlencoded",
+  "accept-encoding": "gzip",
+};
+
+/** The time is that until the last byte has arrived, on a connection that is there, before it is inflated. */
 async function ask(peer: Peer, call: string, parameters: Record<string, string>): Promise<Asked> {
-  const body = new URLSearchParams(parameters);
+  const body = new URLSearchParams(parameters).toString();
   const began = performance.now();
-  const response = await fetch(`${peer.url}/api/v1/${call}`, { method: "POST", body });
-  const bytes = await response.arrayBuffer();
+  const response = await request(`${peer.url}/api/v1/${call}`, { method: "POST", headers, body });
+  const bytes = Buffer.from(await response.body.arrayBuffer());
   const ms = performance.now() - began;
-  const text = Buffer.from(bytes).toString();
-  if (!response.ok)
-    throw new Error(`${parameters["query"]}: ${response.status} ${text.slice(0, 300)}`);
+  const text = (
+    response.headers["content-encoding"] === "gzip" ? gunzipSync(bytes) : bytes
+  ).toString();
+  if (response.statusCode !== 200)
+    throw new Error(`${parameters["query"]}: ${response.statusCode} ${text.slice(0, 300)}`);
   const { data } = JSON.parse(text) as { data: { result: Result[] | readonly [number, string] } };
   const results = data.result.filter((result) => typeof result === "object");
   const values = results.map(({ metric, value }): [string, number] => [
