@@ -34,6 +34,9 @@ const comparedMax = 100;
 const graphTracesMax = 300;
 const operationsMax = 50;
 const peersWindowMs = 3_600_000;
+/** Of a longer trace only some rows are read to explain it, of each sort at most as many as these. */
+const explainedSpansMax = 5000;
+const tellingRowsMax = 300;
 /** Traces longer than this are left out of comparisons and graphs. */
 const comparedSpansMax = 5000;
 
@@ -94,15 +97,23 @@ export class TraceInsight {
     joinsOf: (spans: readonly Span[]) => Promise<Joins>,
     signal: AbortSignal,
   ): Promise<ReplyOf<"traceExplanation">> {
-    const parts = { attributes: [...explainedAttributes, ...callAttributes] };
+    const attributes = [...explainedAttributes, ...callAttributes];
+    const recent = await this.#recentOutline(id, signal);
+    const rows = tellingRows(recent);
+    const spanIds = rows?.map((row) => recent.spanIds[row] ?? "");
+    const parts = { attributes, ...(spanIds && { spanIds }) };
     const spans = await this.#parts.traces.trace(id, signal, undefined, parts);
     if (spans.length === 0) throw unknownTrace(id);
-    const recent = await this.#recentOutline(id, signal);
     // Spans may have come since.
-    const outline = recent.spanIds.length === spans.length ? recent : toTraceOutline(id, spans);
+    const isCurrent = rows !== undefined || recent.spanIds.length === spans.length;
+    const outline = isCurrent ? recent : toTraceOutline(id, spans);
     const [peers, joins] = await Promise.all([this.#peersOf(outline, signal), joinsOf(spans)]);
-    const facts = { outline, spans: buildForest(spans).spans, peers: peers.operations, joins };
-    return { statements: explainTrace(facts), warnings: [...peers.warnings, ...joins.warnings] };
+    const byRow = rows ? placed(spans, rows, outline) : buildForest(spans).spans;
+    const facts = { outline, spans: byRow, peers: peers.operations, joins };
+    const warnings = [...peers.warnings, ...joins.warnings];
+    if (rows)
+      warnings.push(`of ${outline.spanIds.length} spans the slowest and the failing ones are told`);
+    return { statements: explainTrace(facts), warnings };
   }
 
   /** Every span of a trace. Throws "not-found". */
@@ -282,6 +293,34 @@ export class TraceInsight {
   #fetch(ids: readonly string[], signal: AbortSignal): Promise<Span[][]> {
     return this.#parts.traces.traces(ids, signal);
   }
+}
+
+/** Of a long trace the rows worth reading: where it failed, the slowest, and what called them. Undefined: all of them. */
+function tellingRows(outline: TraceOutline): number[] | undefined {
+  const { exclusiveMs, status, parent, errorOrigin } = outline;
+  if (exclusiveMs.length <= explainedSpansMax) return undefined;
+  const all = [...exclusiveMs.keys()];
+  const failing = all.filter((row) => status[row] === "error").slice(0, tellingRowsMax);
+  const slowest = all
+    .sort((a, b) => (exclusiveMs[b] ?? 0) - (exclusiveMs[a] ?? 0))
+    .slice(0, tellingRowsMax);
+  const first = errorOrigin === null ? [0] : [0, errorOrigin];
+  const chosen = [...first, ...failing, ...slowest];
+  const callers = chosen.map((row) => parent[row] ?? -1).filter((row) => row >= 0);
+  return [...new Set([...chosen, ...callers])];
+}
+
+/** Spans at the rows that they are of; a client and a server that share their id are told apart by kind. */
+function placed(
+  spans: readonly Span[],
+  rows: readonly number[],
+  { spanIds, kind }: TraceOutline,
+): (Span | undefined)[] {
+  const keyOf = (spanId: string | undefined, of: string | undefined) => `${spanId} ${of}`;
+  const known = new Map(spans.map((span) => [keyOf(span.spanId, span.kind), span]));
+  const byRow: (Span | undefined)[] = [];
+  for (const row of rows) byRow[row] = known.get(keyOf(spanIds[row], kind[row]));
+  return byRow;
 }
 
 function unknownTrace(id: string): SkoposError {

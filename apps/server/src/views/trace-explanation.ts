@@ -20,8 +20,8 @@ type Peers = ReplyOf<"tracePeers">["operations"];
 
 export interface TraceFacts {
   readonly outline: TraceOutline;
-  /** By row of the outline. */
-  readonly spans: readonly Span[];
+  /** By row of the outline; of a long trace only those worth telling. */
+  readonly spans: readonly (Span | undefined)[];
   readonly peers: Peers;
   readonly joins: Pick<Joins, "changes" | "at">;
 }
@@ -107,8 +107,9 @@ function failures(facts: TraceFacts, note: (entity: EntityRef | null) => void): 
   }
   const told = new Set(origin ? [textOf(origin.attributes["response_flags"])] : []);
   spans.forEach((span, row) => {
-    const flags = textOf(span.attributes["response_flags"]);
-    if (flags === undefined || told.has(flags) || statements.length >= statementsOfKindMax) return;
+    const flags = textOf(span?.attributes["response_flags"]);
+    if (!span || flags === undefined || told.has(flags) || statements.length >= statementsOfKindMax)
+      return;
     told.add(flags);
     const called = calledService(span) ?? serviceEntity(span);
     note(called);
@@ -132,7 +133,7 @@ function slowParts(
   );
   const worthMs = Math.max(slowMsMin, outline.durationMs * slowShareMin);
   return spans
-    .map((span, row) => ({ span, row, ownMs: outline.exclusiveMs[row] ?? 0 }))
+    .flatMap((span, row) => (span ? [{ span, row, ownMs: outline.exclusiveMs[row] ?? 0 }] : []))
     .filter(({ ownMs }) => ownMs >= worthMs)
     .flatMap(({ span, row, ownMs }) => {
       const peer = usual.get(`${span.service}\u0000${span.kind}\u0000${span.name}`);
