@@ -119,7 +119,7 @@ export class PageReader {
   async #tracesOnce(): Promise<string> {
     const { traces, traceSays } = this.#reading;
     await this.#open("/traces", traces);
-    const links = this.#page.locator('main tbody a[href^="/traces/"]');
+    const links = this.#page.locator("main a[data-trace-id]");
     await links.first().waitFor({ timeout: 10_000 });
     const paths = await links.evaluateAll((found) => [
       ...new Set(found.map((link) => link.getAttribute("href") ?? "")),
