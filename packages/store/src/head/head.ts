@@ -13,8 +13,8 @@
  *
  * Limits: `HeadOptions`. A series whose samples have all been dropped is forgotten: its ref and its column become
  * another's, and whoever keeps refs of the group is told (`RefKeeper`; without one only those of closed groups are); a
- * closed group goes as a whole. When half of the names are dead the index is rebuilt. The same label set in two groups is one series to readers; samples of
- * both at one time are not counted as duplicates, the older column wins.
+ * closed group goes as a whole. When half of the names are dead the index is rebuilt. The same label set in two groups is
+ * one series to readers; samples of both at one time are not counted as duplicates, the older column wins.
  */
 import {
   type AppendOutcome,
@@ -384,8 +384,9 @@ export class Head {
   }
 
   /**
-   * Drops chunks that end before `ms`, and what is left without samples: series, families, closed groups.
-   * Samples older than `ms` are refused from now on. Does a piece of the work (`groupsPerStep` groups) and returns whether it is done; call again until it is.
+   * Drops chunks that end before `ms`, and what is left without samples: series, families, closed groups. Samples older
+   * than `ms` are refused from now on. Does a piece of the work (`groupsPerStep` groups) and returns whether it is done;
+   * call again until it is.
    */
   dropBefore(ms: number, groupsPerStep = 64): boolean {
     const done = this.#retention.dropBefore(ms, groupsPerStep);

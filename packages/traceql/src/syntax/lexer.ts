@@ -3,6 +3,7 @@
  * its scope, and the name up to what cannot be in one; parts of a name may be quoted, with \" and \\ as the only escapes.
  * `#` has no meaning; white space separates.
  */
+import { unquoteGo } from "@skopos/model";
 import type { Field, Place } from "./ast.ts";
 import { TraceqlError } from "./error.ts";
 import { attributeScopes, intrinsicScopes, plainIntrinsics, scopedIntrinsics } from "./fields.ts";
@@ -107,7 +108,8 @@ class Lexer {
     if (open !== '"' && open !== "`") return undefined;
     const text = this.#match(open === '"' ? quoted : raw);
     if (text === undefined) throw new TraceqlError("the string does not end", start);
-    const value = open === "`" ? text.slice(1, -1) : unescape(text.slice(1, -1), start);
+    const value = unquoteGo(text);
+    if (value === undefined) throw new TraceqlError(`no such escape in ${text}`, start);
     return { type: "string", text, value, ...start };
   }
 
@@ -176,37 +178,6 @@ class Lexer {
     if (name === "") throw new TraceqlError(`expected a name after ${prefix}`, start);
     return name;
   }
-}
-
-const escapes: Readonly<Record<string, string>> = {
-  a: "\u0007",
-  b: "\b",
-  f: "\f",
-  n: "\n",
-  r: "\r",
-  t: "\t",
-  v: "\v",
-  "\\": "\\",
-  '"': '"',
-};
-const escape = /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{3})|([\s\S]))/g;
-
-function unescape(body: string, at: Place): string {
-  return body.replaceAll(
-    escape,
-    (whole, hex?: string, short?: string, long?: string, octal?: string, single?: string) => {
-      const code = hex ?? short ?? long;
-      if (code !== undefined) {
-        const point = Number.parseInt(code, 16);
-        if (point > 0x10ffff) throw new TraceqlError(`no such character: ${whole}`, at);
-        return String.fromCodePoint(point);
-      }
-      if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8));
-      const plain = escapes[single ?? ""];
-      if (plain === undefined) throw new TraceqlError(`no such escape: ${whole}`, at);
-      return plain;
-    },
-  );
 }
 
 function durationNs(text: string): number {
