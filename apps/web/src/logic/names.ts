@@ -14,3 +14,8 @@ export function shortServices(services: readonly string[]): ReadonlyMap<string, 
   for (const name of new Set(services)) used.set(first(name), (used.get(first(name)) ?? 0) + 1);
   return new Map(services.map((name) => [name, used.get(first(name)) === 1 ? first(name) : name]));
 }
+
+/** A clause as the beginning of a sentence. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -9,6 +9,7 @@ import { type ReactNode, useMemo } from "react";
 import { traceGraphQuery } from "../../data/queries.ts";
 import { useAddress, useScope } from "../../frame/address.ts";
 import { useTitle } from "../../frame/use-title.ts";
+import { capital } from "../../logic/names.ts";
 import { plural } from "../../logic/numbers.ts";
 import {
   agreementSays,
@@ -162,8 +163,6 @@ function EdgeFigures({ edge, told }: { readonly edge: SpanEdge; readonly told: T
     </div>
   );
 }
-
-const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function Panel({
   told,

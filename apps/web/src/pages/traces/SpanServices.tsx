@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 import { traceRedQuery } from "../../data/queries.ts";
 import { useScope } from "../../frame/address.ts";
 import { useTitle } from "../../frame/use-title.ts";
+import { capital } from "../../logic/names.ts";
 import { plural } from "../../logic/numbers.ts";
 import { type Column, DataTable } from "../../parts/DataTable.tsx";
 import { Go } from "../../parts/Go.tsx";
@@ -99,7 +100,7 @@ export function SpanServices(): ReactNode {
                 {alone === 0
                   ? "Every one of them is measured by a sidecar as well, untouched by sampling."
                   : `${plural(alone, "service")} without a sidecar: what is known of them comes from spans.`}{" "}
-                <span className="quiet">{warnings.join(" ")}</span>
+                <span className="quiet">{warnings.map((warning) => `${capital(warning)}. `)}</span>
               </p>
               <DataTable
                 label="Services by their spans"
