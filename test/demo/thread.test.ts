@@ -143,6 +143,20 @@ describe("from a fresh start to a repaired incident", () => {
     },
   );
 
+  it("draws the same calls from spans alone, and says how they stand against the metrics", async () => {
+    await page.goto(`${address}/traces/graph?view=list`);
+    for (const called of ["user-service", "post-service", "recommendation-engine"])
+      await page
+        .getByRole("row", { name: new RegExp(`^frontend → ${called} Agrees`) })
+        .waitFor({ timeout: 60_000 });
+    await picture(page, "graph-of-spans");
+    await page.goto(`${address}/traces/services`);
+    const frontend = page.getByRole("row", { name: /^frontend\.socialstream its sidecar too/ });
+    await frontend.waitFor({ timeout: 30_000 });
+    expect(await frontend.innerText()).toMatch(/\d\/s\s+0 %\s+[\d.]+ ms\s+[\d.]+ ms/);
+    await picture(page, "services-by-spans");
+  }, 120_000);
+
   describe.each(scenarioNames)("%s", (scenario) => {
     const truth = groundTruthOf(scenario);
     const causeId = `${truth.node.namespace}/${truth.node.name}`;
