@@ -33,6 +33,15 @@ export type EntityRef = z.infer<typeof entityRef>;
 
 /** A small chart: [unix ms, value]; null is a gap, never a zero. */
 export const points = z.array(z.tuple([z.number(), z.number().nullable()]));
+
+/** What is drawn of a service's requests. */
+export const requestSeries = z.object({
+  requestsPerSecond: points,
+  errorRatio: points,
+  p50Ms: points,
+  p95Ms: points,
+  p99Ms: points,
+});
 export type Points = z.infer<typeof points>;
 
 export const role = z.enum(["viewer", "responder", "approver", "admin"]);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { entityRef, health, points } from "./common.ts";
+import { entityRef, health, requestSeries } from "./common.ts";
 
 /** Rates over the graph's window. `null` means "not measured", which is not zero. */
 const traffic = z.object({
@@ -90,13 +90,7 @@ export const serviceDetail = z.object({
   node: graphNode,
   incoming: z.array(graphEdge),
   outgoing: z.array(graphEdge),
-  series: z.object({
-    requestsPerSecond: points,
-    errorRatio: points,
-    p50Ms: points,
-    p95Ms: points,
-    p99Ms: points,
-  }),
+  series: requestSeries,
   workloads: z.array(
     z.object({
       ref: entityRef,

@@ -1,4 +1,5 @@
 /** Traces, logs, alerts and practice as our own pages and the CLI see them. Nanoseconds travel as decimal strings. */
+import { spanKinds, spanStatuses } from "@skopos/model";
 import { z } from "zod";
 import { entityRef, points } from "./common.ts";
 import { alertInstance } from "./incident.ts";
@@ -31,14 +32,14 @@ export const span = z.object({
   parentSpanId: z.string(),
   service: z.string(),
   name: z.string(),
-  kind: z.enum(["unspecified", "internal", "server", "client", "producer", "consumer"]),
+  kind: z.enum(spanKinds),
   startNs: z.string(),
   /** From the start of the trace. */
   offsetMs: z.number(),
   durationMs: z.number(),
   /** Time spent in the span itself, its children taken away. */
   exclusiveMs: z.number(),
-  status: z.enum(["unset", "ok", "error"]),
+  status: z.enum(spanStatuses),
   statusMessage: z.string(),
   attributes,
   resource: attributes,

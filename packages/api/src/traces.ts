@@ -1,6 +1,7 @@
 /** What is understood of traces: outline, patterns, peers, comparison, graph, joins. Nanoseconds travel as decimal strings. */
+import { spanKinds, spanStatuses } from "@skopos/model";
 import { z } from "zod";
-import { entityRef, points } from "./common.ts";
+import { entityRef, requestSeries } from "./common.ts";
 import { change } from "./mesh.ts";
 import { logLine, span } from "./telemetry.ts";
 
@@ -24,8 +25,8 @@ export const traceOutline = z.object({
   below: z.array(z.number()),
   service: z.array(z.number()),
   name: z.array(z.number()),
-  kind: z.array(z.enum(["unspecified", "internal", "server", "client", "producer", "consumer"])),
-  status: z.array(z.enum(["unset", "ok", "error"])),
+  kind: z.array(z.enum(spanKinds)),
+  status: z.array(z.enum(spanStatuses)),
   /** From the start of the trace. */
   offsetMs: z.array(z.number()),
   durationsMs: z.array(z.number()),
@@ -176,13 +177,7 @@ export const serviceSpans = z.object({
   p50Ms: z.number().nullable(),
   p95Ms: z.number().nullable(),
   p99Ms: z.number().nullable(),
-  series: z.object({
-    requestsPerSecond: points,
-    errorRatio: points,
-    p50Ms: points,
-    p95Ms: points,
-    p99Ms: points,
-  }),
+  series: requestSeries,
   warnings: z.array(z.string()),
 });
 

@@ -118,3 +118,4 @@ export type {
   TraceSummary,
   TraceTimeRange,
 } from "./span.ts";
+export { spanKinds, spanStatuses, tagScopes } from "./span.ts";

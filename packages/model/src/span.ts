@@ -3,8 +3,18 @@ import type { MetricResult } from "./metric.ts";
 
 export type AttributeValue = string | number | boolean | readonly AttributeValue[];
 export type Attributes = Readonly<Record<string, AttributeValue>>;
-export type SpanKind = "unspecified" | "internal" | "server" | "client" | "producer" | "consumer";
-export type SpanStatus = "unset" | "ok" | "error";
+/** In the order of OTLP's numbers, as are the statuses. */
+export const spanKinds = [
+  "unspecified",
+  "internal",
+  "server",
+  "client",
+  "producer",
+  "consumer",
+] as const;
+export type SpanKind = (typeof spanKinds)[number];
+export const spanStatuses = ["unset", "ok", "error"] as const;
+export type SpanStatus = (typeof spanStatuses)[number];
 
 export interface SpanEvent {
   readonly timeNs: bigint;
@@ -175,6 +185,15 @@ export interface SpanAggregationResult {
 }
 
 export type TagScope = Exclude<FieldScope, "any">;
+/** In the order in which their tags are listed. */
+export const tagScopes: readonly TagScope[] = [
+  "resource",
+  "span",
+  "event",
+  "link",
+  "instrumentation",
+  "intrinsic",
+];
 
 export interface TagNames {
   readonly scope: TagScope;

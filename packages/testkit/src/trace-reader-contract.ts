@@ -10,6 +10,7 @@ import type {
   TracePredicate,
   TraceReader,
 } from "@skopos/model";
+import { blankSpan } from "./spans.ts";
 import type { ContractCase } from "./metric-reader-contract.ts";
 import { once } from "./once.ts";
 
@@ -25,7 +26,7 @@ const endMs = startMs + 600_000;
 const hex = (digit: string, size: number) => digit.repeat(size);
 
 function span(traceId: string, spanId: string, more: Partial<Span>): Span {
-  return {
+  return blankSpan({
     traceId,
     spanId,
     parentSpanId: "",
@@ -34,16 +35,8 @@ function span(traceId: string, spanId: string, more: Partial<Span>): Span {
     kind: "server",
     startNs: BigInt(startMs) * 1_000_000n,
     durationNs: 5_000_000,
-    status: "unset",
-    statusMessage: "",
-    attributes: {},
-    resource: {},
-    scopeName: "",
-    scopeVersion: "",
-    events: [],
-    links: [],
     ...more,
-  };
+  });
 }
 
 const at = (offsetMs: number) => BigInt(startMs + offsetMs) * 1_000_000n;

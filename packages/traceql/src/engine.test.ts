@@ -1,4 +1,5 @@
 import type { FieldValuesRequest, Span, TagNamesRequest, TraceReader } from "@skopos/model";
+import { blankSpan } from "@skopos/testkit";
 import { describe, expect, it } from "vitest";
 import { createTraceEngine } from "./engine.ts";
 
@@ -7,7 +8,7 @@ const range = { startMs, endMs: startMs + 60_000 };
 
 function span(index: number, parent: number, more: Partial<Span> = {}): Span {
   const id = (number: number) => number.toString(16).padStart(16, "0");
-  return {
+  return blankSpan({
     traceId: "a".repeat(32),
     spanId: id(index),
     parentSpanId: parent === 0 ? "" : id(parent),
@@ -16,16 +17,8 @@ function span(index: number, parent: number, more: Partial<Span> = {}): Span {
     kind: "server",
     startNs: BigInt(startMs + index * 1000) * 1_000_000n,
     durationNs: 1_000_000,
-    status: "unset",
-    statusMessage: "",
-    attributes: {},
-    resource: {},
-    scopeName: "",
-    scopeVersion: "",
-    events: [],
-    links: [],
     ...more,
-  };
+  });
 }
 
 const trace = [

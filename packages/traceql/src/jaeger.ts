@@ -3,7 +3,8 @@
  * its links and its instrumentation scope, each tag by itself; Jaeger knows values as texts, so a text that reads as a number
  * or a truth value finds those too. Tags that Jaeger makes of OpenTelemetry's fields are found in the fields.
  */
-import { attributeScopes, formatField, kindWords } from "./syntax/fields.ts";
+import { spanKinds } from "@skopos/model";
+import { attributeScopes, formatField } from "./syntax/fields.ts";
 import { formatDuration, quoted } from "./syntax/format.ts";
 
 export interface JaegerSearch {
@@ -53,7 +54,7 @@ function fieldConditions(key: string, value: string): string[] {
     case "otel.status_description":
       return [`statusMessage = ${quoted(value)}`];
     case "span.kind":
-      return kindWords.some((word) => word === value) ? [`kind = ${value}`] : [];
+      return spanKinds.some((word) => word === value) ? [`kind = ${value}`] : [];
     case "otel.scope.name":
     case "otel.library.name":
       return [`instrumentation:name = ${quoted(value)}`];

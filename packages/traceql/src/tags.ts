@@ -1,31 +1,26 @@
 /** What can be asked for: names of attributes, and the values that fields have. */
-import type {
-  AttributeValue,
-  SpanField,
-  SpanPredicate,
-  TagNames,
-  TagScope,
-  TagValue,
-  TraceReader,
-  TraceTimeRange,
+import {
+  type AttributeValue,
+  type SpanField,
+  spanKinds,
+  type SpanPredicate,
+  spanStatuses,
+  type TagNames,
+  type TagScope,
+  tagScopes,
+  type TagValue,
+  type TraceReader,
+  type TraceTimeRange,
 } from "@skopos/model";
 import { boundOf, storedField } from "./plan/predicate.ts";
 import type { Field, Stage } from "./syntax/ast.ts";
 import { TraceqlError } from "./syntax/error.ts";
-import { intrinsics, kindWords, statusWords } from "./syntax/fields.ts";
+import { intrinsics } from "./syntax/fields.ts";
 import { formatDuration } from "./syntax/format.ts";
 import { parse, parseField } from "./syntax/parse.ts";
 
 const namesMax = 5000;
 const valuesUsual = 1000;
-const scopes: readonly TagScope[] = [
-  "resource",
-  "span",
-  "event",
-  "link",
-  "instrumentation",
-  "intrinsic",
-];
 
 export async function readTags(
   reader: TraceReader,
@@ -33,7 +28,7 @@ export async function readTags(
 ): Promise<TagNames[]> {
   const { scope: only, ...range } = request;
   const found = await Promise.all(
-    (only === undefined ? scopes : [only]).map(async (scope) => {
+    (only === undefined ? tagScopes : [only]).map(async (scope) => {
       if (scope === "intrinsic") return { scope, tags: intrinsicNames() };
       const names = await reader.tagNames({ ...range, scope, limit: namesMax });
       const isResource = scope === "resource" && !names.includes("service.name");
@@ -56,7 +51,7 @@ export async function readTagValues(
 ): Promise<TagValue[]> {
   const field = parseField(tag);
   if (field.scope === "intrinsic" && (field.name === "status" || field.name === "kind"))
-    return (field.name === "status" ? statusWords : kindWords).map((value) => ({
+    return (field.name === "status" ? spanStatuses : spanKinds).map((value) => ({
       type: "keyword",
       value,
     }));

@@ -1,8 +1,10 @@
+import { spansOf } from "@skopos/testkit";
 import { describe, expect, it } from "vitest";
 import { callPatterns } from "./call-patterns.ts";
 import { errorOrigin } from "./error-origin.ts";
 import { buildForest } from "./forest.ts";
-import { span } from "./testing/span.ts";
+
+const span = spansOf("a");
 
 const call = (id: string, startMs: number, durationMs: number, more = {}) =>
   span(id, "root", startMs, durationMs, { kind: "client", name: "GET /posts/1", ...more });

@@ -1,6 +1,8 @@
+import { spansOf } from "@skopos/testkit";
 import { describe, expect, it } from "vitest";
 import { compareTraces } from "./compare.ts";
-import { span } from "./testing/span.ts";
+
+const span = spansOf("a");
 
 const request = (i: number, version: string, queryMs: number, failing = false) => [
   span("1", "", 0, queryMs + 10, { attributes: { "request.id": `r${i}` } }),

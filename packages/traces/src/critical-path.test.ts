@@ -1,9 +1,11 @@
 import * as fc from "fast-check";
+import { spansOf } from "@skopos/testkit";
 import { describe, expect, it } from "vitest";
 import { criticalPath } from "./critical-path.ts";
 import { exclusiveTimes } from "./exclusive.ts";
 import { buildForest } from "./forest.ts";
-import { span } from "./testing/span.ts";
+
+const span = spansOf("a");
 
 function pathOf(...spans: Parameters<typeof buildForest>[0]): string[] {
   const forest = buildForest(spans);

@@ -1,7 +1,9 @@
 import * as fc from "fast-check";
+import { spansOf } from "@skopos/testkit";
 import { describe, expect, it } from "vitest";
 import { buildForest, childrenOf } from "./forest.ts";
-import { span } from "./testing/span.ts";
+
+const span = spansOf("a");
 
 const idsOf = (spans: readonly { spanId: string }[]) => spans.map(({ spanId }) => spanId);
 

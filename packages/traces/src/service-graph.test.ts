@@ -1,6 +1,8 @@
+import { spansOf } from "@skopos/testkit";
 import { describe, expect, it } from "vitest";
 import { compareGraphs, serviceGraph } from "./service-graph.ts";
-import { span } from "./testing/span.ts";
+
+const span = spansOf("a");
 
 const trace = (ms: number, failing = false) => [
   span("1", "", 0, 100, { service: "web" }),

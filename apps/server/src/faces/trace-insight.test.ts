@@ -1,9 +1,11 @@
 import type { Span, SpanParts, TraceEngine } from "@skopos/model";
 import type { Topology } from "@skopos/mesh";
+import { spansOf } from "@skopos/testkit";
 import { describe, expect, it } from "vitest";
-import { span } from "../views/testing/span.ts";
 import { toTraceOutline } from "../views/trace-outline.ts";
 import { TraceInsight } from "./trace-insight.ts";
+
+const span = spansOf("posts.social");
 
 /** An engine that has one trace, and writes down what it is asked of it. */
 function insightInto(spans: readonly Span[]) {

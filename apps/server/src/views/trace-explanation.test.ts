@@ -1,15 +1,17 @@
 import type { Change } from "@skopos/api";
 import type { Span } from "@skopos/model";
 import { buildForest } from "@skopos/traces";
+import { spansOf, traceOriginMs } from "@skopos/testkit";
 import { describe, expect, it } from "vitest";
 import { explainedAttributes, explainTrace } from "./trace-explanation.ts";
 import { toTraceOutline } from "./trace-outline.ts";
-import { originMs, span } from "./testing/span.ts";
+
+const span = spansOf("posts.social");
 
 function change(name: string, serviceId: string, agoMs: number): Change {
   return {
     id: `c-${name}`,
-    at: originMs - agoMs,
+    at: traceOriginMs - agoMs,
     kind: "config-updated",
     object: { kind: "config", id: `social/${name}`, name, objectKind: "DestinationRule" },
     serviceId,
@@ -43,7 +45,7 @@ function explain(whole: readonly Span[], changes: readonly Change[] = [], usualM
     p99Ms: usualMs * 3,
     text: "",
   }));
-  const joins = { changes: [...changes], at: originMs };
+  const joins = { changes: [...changes], at: traceOriginMs };
   return explainTrace({ outline, spans: buildForest(spans).spans, peers, joins });
 }
 

@@ -1,7 +1,9 @@
 import { routes } from "@skopos/api";
+import { spansOf } from "@skopos/testkit";
 import { describe, expect, it } from "vitest";
 import { toTraceOutline } from "./trace-outline.ts";
-import { span } from "./testing/span.ts";
+
+const span = spansOf("posts.social");
 
 describe("a trace's outline", () => {
   const spans = [

@@ -1,6 +1,8 @@
+import { spansOf } from "@skopos/testkit";
 import { describe, expect, it } from "vitest";
 import { toTraceView } from "./trace-view.ts";
-import { span } from "./testing/span.ts";
+
+const span = spansOf("posts.social");
 
 describe("toTraceView", () => {
   it("orders spans depth-first and children by start", () => {

@@ -1,4 +1,5 @@
 import type { Span } from "@skopos/model";
+import { blankSpan } from "@skopos/testkit";
 import { describe, expect, it } from "vitest";
 import { timedSpans } from "@skopos/traces";
 import { inspectSpans, type TraceQueries } from "./spans.ts";
@@ -12,7 +13,7 @@ function span(
   durationMs: number,
   more: Partial<Span> = {},
 ): Span {
-  return {
+  return blankSpan({
     traceId,
     spanId: `${++count}`,
     parentSpanId: parent?.spanId ?? "",
@@ -21,16 +22,8 @@ function span(
     kind: "internal",
     startNs: BigInt(Math.round(offsetMs * 1e6)),
     durationNs: durationMs * 1e6,
-    status: "unset",
-    statusMessage: "",
-    attributes: {},
-    resource: {},
-    scopeName: "",
-    scopeVersion: "",
-    events: [],
-    links: [],
     ...more,
-  };
+  });
 }
 
 function request(traceId: string, waitMs: number, failing = false): Span[] {

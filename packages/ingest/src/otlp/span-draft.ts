@@ -1,5 +1,12 @@
 /** A span while it is read, the judgement whether it is one, and the collection of those that are. */
-import type { Attributes, Span, SpanEvent, SpanLink } from "@skopos/model";
+import {
+  type Attributes,
+  type Span,
+  type SpanEvent,
+  spanKinds,
+  type SpanLink,
+  spanStatuses,
+} from "@skopos/model";
 import { IngestError } from "../errors.ts";
 import { AttributeCutter } from "./attributes.ts";
 
@@ -16,8 +23,6 @@ export interface DecodedTraces {
 const spansMax = 250_000;
 export const eventsMax = 256;
 export const linksMax = 128;
-const kinds = ["unspecified", "internal", "server", "client", "producer", "consumer"] as const;
-const statuses = ["unset", "ok", "error"] as const;
 const noAttributes: Attributes = {};
 /** 2200-01-01: a time beyond it is a unit mistaken, and would not fit the stores' columns. */
 const startMaxNs = 7_258_118_400_000_000_000n;
@@ -97,11 +102,11 @@ export class SpanCollector {
       parentSpanId: isZero(draft.parentSpanId) ? "" : draft.parentSpanId,
       service: typeof service === "string" && service !== "" ? service : "unknown_service",
       name: this.cutter.text(draft.name),
-      kind: kinds[draft.kind] ?? "unspecified",
+      kind: spanKinds[draft.kind] ?? "unspecified",
       startNs: draft.startNs,
       // A clock that went back between start and end leaves a span of no length, not a negative one.
       durationNs: draft.endNs > draft.startNs ? Number(draft.endNs - draft.startNs) : 0,
-      status: statuses[draft.status] ?? "unset",
+      status: spanStatuses[draft.status] ?? "unset",
       statusMessage: this.cutter.text(draft.statusMessage),
       attributes: withDropped(draft),
       resource: scope.resource,

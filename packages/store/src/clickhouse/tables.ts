@@ -1,4 +1,5 @@
 /** The tables and views of schema.ts, as statements that make them. What each is for is told there. */
+import { spanKinds, spanStatuses } from "@skopos/model";
 
 /** Attributes of spans that have a column of their own: what proxies and HTTP libraries write on most spans. */
 const attributeKeys = [
@@ -33,16 +34,6 @@ const narrowColumns = [
   ...[...resourceColumns].map(([key, column]) => [column, `resource['${key}']`] as const),
 ].map(([column, value]) => `${column} LowCardinality(String) MATERIALIZED ${value} CODEC(ZSTD(1))`);
 
-/** In the order of their values. */
-export const spanKinds = [
-  "unspecified",
-  "internal",
-  "server",
-  "client",
-  "producer",
-  "consumer",
-] as const;
-export const spanStatuses = ["unset", "ok", "error"] as const;
 const enumOf = (names: readonly string[]) =>
   `Enum8(${names.map((name, i) => `'${name}' = ${i}`).join(", ")})`;
 

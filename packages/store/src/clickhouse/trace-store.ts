@@ -3,12 +3,20 @@
  * `spanColumns`; another set needs another kind of frame, since old frames may wait in a journal: those of kind `spans`
  * have the columns before `scope_attributes`.
  */
-import type { Attributes, Span, SpanEvent, SpanLink, SpanSink } from "@skopos/model";
+import {
+  type Attributes,
+  type Span,
+  type SpanEvent,
+  spanKinds,
+  type SpanLink,
+  type SpanSink,
+  spanStatuses,
+} from "@skopos/model";
 import { frameKinds } from "../journal/frame.ts";
 import type { JournalWriter } from "../journal/journal.ts";
 import { attributesOf, attributeText } from "./attribute-text.ts";
 import { DictionaryColumn, MapColumn, NativeBlock, PlainColumn } from "./native-block.ts";
-import { kind, spanKinds, spanStatuses, status } from "./tables.ts";
+import { kind, status } from "./tables.ts";
 
 export const firstSpanColumns = [
   "service",

@@ -2,18 +2,17 @@
  * Spans out of Jaeger's JSON: times in microseconds, everything else in tags. Tags that Jaeger makes of OpenTelemetry's
  * fields become those fields again. Source: jaeger model/json; OpenTelemetry specification, "OpenTelemetry to Jaeger".
  */
-import type {
-  Attributes,
-  AttributeValue,
-  Span,
-  SpanEvent,
-  SpanKind,
-  SpanLink,
-  SpanStatus,
+import {
+  type Attributes,
+  type AttributeValue,
+  type Span,
+  type SpanEvent,
+  spanKinds,
+  type SpanLink,
+  type SpanStatus,
 } from "@skopos/model";
 import { bad, bigOf, countOf, type Json, listOf, recordOf, textOf } from "./values.ts";
 
-const kinds: readonly SpanKind[] = ["internal", "server", "client", "producer", "consumer"];
 const nsPerMicrosecond = 1000n;
 
 export function spansOfJaeger(value: unknown): Span[] {
@@ -66,7 +65,7 @@ function fieldsOf(tags: Attributes) {
   const status: SpanStatus =
     code === "ERROR" || (failed && code === undefined) ? "error" : code === "OK" ? "ok" : "unset";
   return {
-    kind: kinds.find((known) => known === kind) ?? ("unspecified" as const),
+    kind: spanKinds.find((known) => known === kind) ?? ("unspecified" as const),
     status,
     statusMessage: String(statusMessage),
     scopeName: String(scopeName),

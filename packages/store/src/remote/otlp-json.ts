@@ -7,20 +7,11 @@ import {
   type AttributeValue,
   LimitError,
   type Span,
-  type SpanKind,
-  type SpanStatus,
+  spanKinds,
+  spanStatuses,
 } from "@skopos/model";
 import { bad, bigOf, countOf, type Json, listOf, recordOf, textOf } from "./values.ts";
 
-const kinds: readonly SpanKind[] = [
-  "unspecified",
-  "internal",
-  "server",
-  "client",
-  "producer",
-  "consumer",
-];
-const statuses: readonly SpanStatus[] = ["unset", "ok", "error"];
 const traceIdDigits = 32;
 const spanIdDigits = 16;
 
@@ -60,10 +51,10 @@ function ownOf(span: Json) {
     spanId: idOf(span["spanId"], spanIdDigits),
     parentSpanId: parentOf(span["parentSpanId"]),
     name: optionalText(span["name"], "a span's name"),
-    kind: wordOf(span["kind"], kinds, "SPAN_KIND_"),
+    kind: wordOf(span["kind"], spanKinds, "SPAN_KIND_"),
     startNs,
     durationNs: Math.max(0, Number(bigOf(span["endTimeUnixNano"] ?? 0, "an end") - startNs)),
-    status: wordOf(status["code"], statuses, "STATUS_CODE_"),
+    status: wordOf(status["code"], spanStatuses, "STATUS_CODE_"),
     statusMessage: optionalText(status["message"], "a status's message"),
     attributes: attributesOf(span["attributes"]),
     events: listOf(span["events"], "events").map((each) => {

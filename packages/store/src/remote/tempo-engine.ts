@@ -12,6 +12,7 @@ import {
   type SpanSet,
   type TagNames,
   type TagScope,
+  tagScopes,
   type TagValue,
   type TraceEngine,
   type TraceMatch,
@@ -31,14 +32,6 @@ const answerBytesMax = 128 * 2 ** 20;
 const concurrency = 4;
 const matchedIdsMax = 3;
 const namesMax = 5000;
-const scopes: readonly TagScope[] = [
-  "resource",
-  "span",
-  "event",
-  "link",
-  "instrumentation",
-  "intrinsic",
-];
 const valueTypes = ["string", "int", "float", "bool", "duration", "keyword"] as const;
 const notFound = 404;
 
@@ -133,7 +126,7 @@ class TempoEngine implements TraceEngine {
     );
     return listOf(body["scopes"], "scopes").flatMap((each) => {
       const { name, tags } = recordOf(each, "a scope");
-      const known = scopes.find((word) => word === name);
+      const known = tagScopes.find((word) => word === name);
       return known ? [{ scope: known, tags: textsOf(tags, "tags").sort() }] : [];
     });
   }

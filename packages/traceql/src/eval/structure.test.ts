@@ -1,4 +1,5 @@
 import type { Span } from "@skopos/model";
+import { blankSpan } from "@skopos/testkit";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Relation, StructuralOp } from "../syntax/ast.ts";
@@ -8,7 +9,7 @@ import { plantTrace } from "./trace-tree.ts";
 const id = (index: number) => (index + 1).toString(16).padStart(16, "0");
 
 function span(index: number, parent: number | undefined, more: Partial<Span> = {}): Span {
-  return {
+  return blankSpan({
     traceId: "1".repeat(32),
     spanId: id(index),
     parentSpanId: parent === undefined ? "" : id(parent),
@@ -17,16 +18,8 @@ function span(index: number, parent: number | undefined, more: Partial<Span> = {
     kind: "internal",
     startNs: BigInt(index),
     durationNs: 1,
-    status: "unset",
-    statusMessage: "",
-    attributes: {},
-    resource: {},
-    scopeName: "",
-    scopeVersion: "",
-    events: [],
-    links: [],
     ...more,
-  };
+  });
 }
 
 /** By following parents one at a time. */

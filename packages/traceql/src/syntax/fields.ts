@@ -1,4 +1,5 @@
 /** The words of TraceQL: intrinsics with their types, scopes, functions. Source: Tempo's documentation of TraceQL. */
+import { spanKinds, spanStatuses } from "@skopos/model";
 import type { Field } from "./ast.ts";
 
 type FieldType = "string" | "int" | "duration" | "status" | "kind";
@@ -51,15 +52,6 @@ export const plainIntrinsics = namesBy("plain");
 export const attributeScopes = ["span", "resource", "event", "link", "instrumentation"] as const;
 /** Scopes of which intrinsics are written with a colon. */
 export const intrinsicScopes = ["span", "trace", "event", "link", "instrumentation"] as const;
-export const statusWords = ["unset", "ok", "error"] as const;
-export const kindWords = [
-  "unspecified",
-  "internal",
-  "server",
-  "client",
-  "producer",
-  "consumer",
-] as const;
 export const aggregateWords = ["count", "avg", "min", "max", "sum"] as const;
 export const metricWords = [
   "rate",
@@ -76,7 +68,7 @@ export const metricWords = [
 export const completions = {
   intrinsics: [...scopedIntrinsics.keys(), ...plainIntrinsics.keys()].sort(),
   scopes: attributeScopes.map((scope) => `${scope}.`),
-  values: [...statusWords, ...kindWords, "true", "false", "nil"],
+  values: [...spanStatuses, ...spanKinds, "true", "false", "nil"],
   stages: ["by", "coalesce", "select", ...aggregateWords],
   metrics: [...metricWords, "compare", "topk", "bottomk"],
 } as const;

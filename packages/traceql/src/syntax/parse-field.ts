@@ -2,9 +2,9 @@
  * Parses what stands in braces: an expression over the fields of one span. From loose to tight: `&& ||` (of one level, from
  * the left, as in Tempo), comparisons, `+ -`, `* / %`, `! -` in front, `^` (from the right).
  */
+import { spanKinds, spanStatuses } from "@skopos/model";
 import type { ArithmeticOp, CompareOp, Field, FieldExpr, Literal, LogicalOp } from "./ast.ts";
 import type { Cursor } from "./cursor.ts";
-import { kindWords, statusWords } from "./fields.ts";
 import type { Token } from "./lexer.ts";
 
 const levels: readonly ReadonlySet<string>[] = [
@@ -94,8 +94,8 @@ function wordLiteral(word: string): Literal | undefined {
   if (word === "nil") return { type: "nil" };
   if (word === "maxInt" || word === "minInt")
     return { type: "int", value: word === "maxInt" ? int64Max : -int64Max };
-  if (statusWords.some((each) => each === word)) return { type: "status", value: word };
-  if (kindWords.some((each) => each === word)) return { type: "kind", value: word };
+  if (spanStatuses.some((each) => each === word)) return { type: "status", value: word };
+  if (spanKinds.some((each) => each === word)) return { type: "kind", value: word };
   return undefined;
 }
 

@@ -9,7 +9,7 @@ import {
   type MetricResult,
   parseDuration,
   SkoposError,
-  type TagScope,
+  tagScopes,
   type TraceEngine,
   type TraceMatch,
 } from "@skopos/model";
@@ -39,14 +39,6 @@ const tracesMax = 1000;
 const spansPerSetMax = 100;
 const valuesMax = 1000;
 const stepsWanted = 60;
-const scopes: readonly TagScope[] = [
-  "resource",
-  "span",
-  "event",
-  "link",
-  "instrumentation",
-  "intrinsic",
-];
 
 export function bindTempo(app: FastifyInstance, parts: TempoParts): void {
   for (const [path, endpoint] of Object.entries(endpointsOf(parts)))
@@ -91,9 +83,9 @@ function endpointsOf({
   };
   const tags = async (call: Call) => {
     const scope = one(call.parameters, "scope");
-    if (scope !== undefined && scope !== "none" && !scopes.some((known) => known === scope))
-      throw new SkoposError("bad-request", `scope is one of ${scopes.join(", ")}`);
-    const wanted = scopes.find((known) => known === scope);
+    if (scope !== undefined && scope !== "none" && !tagScopes.some((known) => known === scope))
+      throw new SkoposError("bad-request", `scope is one of ${tagScopes.join(", ")}`);
+    const wanted = tagScopes.find((known) => known === scope);
     return traces.tags({
       ...rangeOf(call),
       signal: call.signal,
