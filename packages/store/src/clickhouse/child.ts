@@ -2,8 +2,9 @@
  * The main of the ClickHouse child: one process that holds the embedded engine and nothing else. Its parent tells it what
  * to open; it answers with its port. It ends when told (SIGTERM), and by itself when its parent is gone.
  *
- * The engine hangs a process that exits with a query running, so leaving is always: stop listening, ask every query to
- * stop, and if they do not within two seconds, SIGKILL; the data survives that.
+ * The engine crashes a process that exits with a query running, or hangs it for ever, and nobody is left to end one whose
+ * parent is gone. So leaving is always: stop listening, ask every query to stop, wait at most two seconds for them, and
+ * SIGKILL; the data survives that.
  */
 import { once } from "node:events";
 import type { Server } from "node:http";
@@ -25,17 +26,17 @@ function die(): never {
 }
 
 async function leave(engine: Engine, server: Server): Promise<void> {
+  // The engine may be past answering even this.
+  systemClock.after(leaveMs, die);
   const closed = new AbortController();
   server.close(() => closed.abort());
-  const deadlineMs = systemClock.monotonicMs() + leaveMs;
-  while (!closed.signal.aborted && systemClock.monotonicMs() < deadlineMs) {
+  while (!closed.signal.aborted) {
     // A query that only now got its session runs on; a connection becomes idle when its query ended.
     await engine.killAll();
     server.closeIdleConnections();
     await sleep(systemClock, 20, closed.signal);
   }
-  if (!closed.signal.aborted) die();
-  process.exit(0);
+  die();
 }
 
 async function listen(server: Server, port: number): Promise<number> {
@@ -48,6 +49,7 @@ async function listen(server: Server, port: number): Promise<number> {
 
 async function start(message: StartMessage): Promise<void> {
   const { path, user, password, port, memoryBytesMax, readers } = message;
+  process.on("disconnect", die);
   const engine = await Engine.open({ path, memoryBytesMax, readers });
   const server = createHttpFace({ engine, user, password });
   const listening = await listen(server, port);
@@ -55,10 +57,11 @@ async function start(message: StartMessage): Promise<void> {
   const end = () => {
     leaving ??= leave(engine, server).catch(die);
   };
+  process.off("disconnect", die);
   process.on("SIGTERM", end);
   process.on("disconnect", end);
   tell({ type: "ready", port: listening });
-  // The parent may have died while the engine was opening.
+  // The parent may have died in between.
   if (!process.connected) end();
 }
 

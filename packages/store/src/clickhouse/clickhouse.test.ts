@@ -174,23 +174,43 @@ describe("the embedded ClickHouse", () => {
     await rm(other, { recursive: true, force: true });
   });
 
-  it("ends by itself when its parent is gone", async () => {
-    const other = await mkdtemp(join(tmpdir(), "skopos-clickhouse-"));
-    const child = fork(options.entry, [], { execArgv: options.execArgv, silent: true });
-    child.send({
-      type: "start",
-      path: other,
-      user: "u",
-      password: "p",
-      port: 0,
-      memoryBytesMax: 400e6,
-      readers: 1,
-    });
-    await once(child, "message");
-    child.disconnect();
-    expect(await once(child, "exit")).toEqual([0, null]);
-    await rm(other, { recursive: true, force: true });
-  });
+  it.each([
+    ["idle", undefined],
+    // No query is stopped within a row: the connection is gone long before the query is.
+    [
+      "with a query that is slow to stop",
+      "SELECT sleepEachRow(3) FROM numbers(20) SETTINGS max_block_size = 1",
+    ],
+  ])(
+    "ends by itself when its parent is gone, %s",
+    async (_, query) => {
+      const other = await mkdtemp(join(tmpdir(), "skopos-clickhouse-"));
+      const child = fork(options.entry, [], { execArgv: options.execArgv, silent: true });
+      const exited = once(child, "exit");
+      child.send({
+        type: "start",
+        path: other,
+        user: "u",
+        password: "p",
+        port: 0,
+        memoryBytesMax: 400e6,
+        readers: 2,
+      });
+      const [{ port }] = (await once(child, "message")) as [{ port: number }];
+      const connection = { url: `http://127.0.0.1:${port}`, username: "u", password: "p" };
+      const itsClient = openClickHouse({ ...connection, database: "default" });
+      const gone = new AbortController();
+      const outcome =
+        query && itsClient.query({ query, abort_signal: gone.signal }).catch(() => {});
+      await expect.poll(() => running(itsClient), patience).toBe(query ? 1 : 0);
+      gone.abort();
+      child.disconnect();
+      await Promise.all([outcome, itsClient.close()]);
+      expect(await exited).toEqual([null, "SIGKILL"]);
+      await rm(other, { recursive: true, force: true });
+    },
+    10_000,
+  );
 
   it("is down, and says why, while another process holds its directory", async () => {
     const details: string[] = [];
