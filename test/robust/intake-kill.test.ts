@@ -103,10 +103,11 @@ function stamp(): string {
   return `20260101-${String(stamps++).padStart(6, "0")}`;
 }
 
+/** The end of a range is not in it. */
 async function linesOf(from: Served, query: string, sinceMs: number): Promise<Set<string>> {
   const found = new Set<string>();
   for (let start = sinceMs; start < Date.now(); start += 2000) {
-    const range = { query, start, end: start + 1999, limit: 5000 };
+    const range = { query, start, end: start + 2000, limit: 5000 };
     const page = await from.api.call("logs", { query: range });
     expect(page.more).toBe(false);
     for (const { line } of page.lines) found.add(line);
@@ -153,7 +154,11 @@ it("loses nothing that was acknowledged, and no line of a file", async () => {
   };
   await until(
     "all lines are there",
-    async () => (await missing()).length === 0 || undefined,
+    async () => {
+      const lines = await missing();
+      if (lines.length > 0) throw new Error(`${lines.length} missing, first: ${lines[0]}`);
+      return true;
+    },
     60_000,
   );
   for (const trace of sender.traces) {
