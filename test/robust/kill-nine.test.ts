@@ -108,7 +108,7 @@ async function stored(served: Served, pusher: Pusher, sinceMs: number): Promise<
   // The page of lines is bounded, so the time is asked for in slices.
   for (let start = sinceMs; start < Date.now(); start += 2000) {
     const page = await served.api.call("logs", {
-      query: { query: '{job="pusher"}', start, end: start + 1999, limit: 5000 },
+      query: { query: '{job="pusher"}', start, end: start + 2000, limit: 5000 },
     });
     expect(page.more).toBe(false);
     lines.push(...page.lines.map(({ line }) => line));
