@@ -28,10 +28,11 @@ export { decodeOtlpTraces } from "./otlp/traces.ts";
 export { MetadataBook } from "./metric-batch/metadata-book.ts";
 export { type BatchOutcome, lossOf, writeBatch } from "./metric-batch/write.ts";
 export { decodeOtlpMetrics } from "./otlp/metrics.ts";
+export { chunkedContentType, chunkedFrames } from "./remote-read/chunk-response.ts";
 export {
   decodeReadRequest,
   encodeReadResponse,
-  type ReadQuery,
+  type ReadRequest,
   withoutExternal,
 } from "./remote-read/read.ts";
 export { parseRemoteWriteConfig, type RemoteWriteConfig } from "./remote-write/config.ts";

@@ -1,4 +1,5 @@
 export { type Clock, sleep, systemClock } from "./clock.ts";
+export { crc32c } from "./crc32c.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
 export { CancelledError, invariant, LimitError, messageOf, SkoposError } from "./errors.ts";
 export { unquoteGo } from "./go-string.ts";

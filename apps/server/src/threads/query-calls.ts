@@ -23,6 +23,7 @@ import type {
   TailRequest,
   TraceSearchResult,
 } from "@skopos/model";
+import type { ReadRequest } from "@skopos/ingest";
 import type { QueryExplanation, TraceOutline } from "@skopos/api";
 import type { JsonNode } from "@skopos/promql/syntax";
 import type { ClickHouseConnection, HeadCardinality, HeadShare } from "@skopos/store";
@@ -91,11 +92,8 @@ export type QueryCalls = {
   parseQuery(query: { query: string }): Promise<JsonNode>;
   /** Exposition text, for `/federate`. */
   federate(request: FederateRequest): Promise<Uint8Array<ArrayBuffer>>;
-  /** A remote read's request to its answer, both as they go over HTTP. */
-  remoteRead(request: {
-    body: Uint8Array;
-    externalLabels: LabelMap;
-  }): Promise<Uint8Array<ArrayBuffer>>;
+  /** A remote read's answer as it goes over HTTP. */
+  remoteRead(request: ReadRequest & { externalLabels: LabelMap }): Promise<Uint8Array<ArrayBuffer>>;
   cardinality(request: { limit: number }): Promise<HeadCardinality>;
   /** Exemplars of the series that any of the query's selectors names. */
   exemplars(

@@ -114,8 +114,8 @@ serveCalls<QueryCalls>(parentPort, {
   formatQuery: ({ query }) => format(parse(query)),
   parseQuery: ({ query }) => exprJson(parse(query)),
   federate: (request, { cancelled, emit }) => sendText(federate(metrics, request, cancelled), emit),
-  remoteRead: ({ body, externalLabels }, { cancelled }) =>
-    answerRead(metrics, body, externalLabels, cancelled),
+  remoteRead: ({ externalLabels, ...request }, context) =>
+    answerRead(metrics, request, externalLabels, context),
   cardinality: ({ limit }) => head.cardinality(limit),
   exemplars: ({ query, ...range }) => {
     const matcherSets = selectorsOf(parse(query)).map(({ matchers }) => matchers);

@@ -17,7 +17,7 @@ const request = new ProtobufWriter().message(1, query).varint(2, 0).finish();
 
 describe("a remote read", () => {
   it("asks with matchers and an inclusive range", () => {
-    expect(decodeReadRequest(compress(request))).toEqual([
+    expect(decodeReadRequest(compress(request)).queries).toEqual([
       {
         startMs: -5,
         endMs: 90,
@@ -29,11 +29,16 @@ describe("a remote read", () => {
     ]);
   });
 
-  it("of streamed chunks alone is refused; of either, answered with samples", () => {
-    const packed = new ProtobufWriter().message(1, query).bytes(2, Uint8Array.of(1, 0)).finish();
-    expect(decodeReadRequest(compress(packed))).toHaveLength(1);
-    const chunks = new ProtobufWriter().message(1, query).varint(2, 1).finish();
-    expect(() => decodeReadRequest(compress(chunks))).toThrow(/SAMPLES/);
+  it("is answered with the first type it names that is known, with samples when it names none", () => {
+    const typeFor = (...types: number[]) => {
+      const asked = new ProtobufWriter().message(1, query).bytes(2, Uint8Array.from(types));
+      return decodeReadRequest(compress(asked.finish())).responseType;
+    };
+    expect(typeFor()).toBe("samples");
+    expect(typeFor(1, 0)).toBe("chunks");
+    expect(typeFor(0, 1)).toBe("samples");
+    expect(typeFor(9, 1)).toBe("chunks");
+    expect(() => typeFor(9)).toThrow(/STREAMED_XOR_CHUNKS/);
   });
 
   it("of any bytes gets an error, never a crash", () => {

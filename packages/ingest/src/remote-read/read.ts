@@ -1,13 +1,12 @@
 /**
- * Prometheus remote read, the server's side: a snappied `ReadRequest` to selectors, columns to a snappied `ReadResponse` of
- * type SAMPLES. Clients that take nothing but streamed chunks are refused with what they should ask for.
+ * Prometheus remote read, the server's side: a snappied `ReadRequest` to selectors and the type of answer the client likes
+ * best, columns to a snappied `ReadResponse` of type SAMPLES. Streamed chunks are `chunk-response.ts`'s.
  * Source: prompb/remote.proto; prometheus.io/docs/prometheus/latest/querying/remote_read_api.
  */
 import {
   absentNaN,
   highWord,
   type LabelMap,
-  LabelSet,
   lowWord,
   type Matcher,
   type MatchOp,
@@ -18,7 +17,16 @@ import { IngestError } from "../errors.ts";
 import { ProtobufBuffer } from "../wire/protobuf-buffer.ts";
 import { ProtobufReader } from "../wire/protobuf.ts";
 import { inflateSnappy } from "../wire/snappy.ts";
-import { writeLabels, writeSample } from "../wire/time-series.ts";
+import { writeRemoteHistogram } from "../wire/histogram.ts";
+import { seriesField, writeLabels, writeSample } from "../wire/time-series.ts";
+import { seriesInOrder } from "./series-order.ts";
+
+export type ReadResponseType = "samples" | "chunks";
+
+export interface ReadRequest {
+  readonly queries: readonly ReadQuery[];
+  readonly responseType: ReadResponseType;
+}
 
 export interface ReadQuery {
   readonly matchers: readonly Matcher[];
@@ -30,10 +38,11 @@ export interface ReadQuery {
 const requestBytesMax = 1024 * 1024;
 const queriesMax = 100;
 const ops: readonly MatchOp[] = ["=", "!=", "=~", "!~"];
-const samplesType = 0;
+/** `ReadRequest.ResponseType`, by number. */
+const responseTypes: readonly ReadResponseType[] = ["samples", "chunks"];
 
 /** Throws "bad-protobuf", "bad-snappy", "too-large", "not-supported". */
-export function decodeReadRequest(body: Uint8Array): ReadQuery[] {
+export function decodeReadRequest(body: Uint8Array): ReadRequest {
   const reader = new ProtobufReader(inflateSnappy(body, requestBytesMax), "ReadRequest");
   const queries: ReadQuery[] = [];
   const accepted: number[] = [];
@@ -44,12 +53,20 @@ export function decodeReadRequest(body: Uint8Array): ReadQuery[] {
   }
   if (queries.length > queriesMax)
     throw new IngestError("too-large", `more than ${queriesMax} queries in one read request`);
-  if (accepted.length > 0 && !accepted.includes(samplesType))
-    throw new IngestError(
-      "not-supported",
-      "this server answers remote reads with SAMPLES: add it to accepted_response_types",
-    );
-  return queries;
+  return { queries, responseType: chosenType(accepted) };
+}
+
+/** The first that is known; samples for a client that names none. */
+function chosenType(accepted: readonly number[]): ReadResponseType {
+  if (accepted.length === 0) return "samples";
+  for (const number of accepted) {
+    const type = responseTypes[number];
+    if (type !== undefined) return type;
+  }
+  throw new IngestError(
+    "not-supported",
+    `remote reads are answered with SAMPLES or STREAMED_XOR_CHUNKS, not with type ${accepted.join(", ")}`,
+  );
 }
 
 /** One at a time, or packed, as proto3 has it. */
@@ -119,38 +136,24 @@ export function encodeReadResponse(
 }
 
 function writeBlock(out: ProtobufBuffer, block: SeriesBlock, external: LabelMap): void {
-  const labels = block.labels.map((own) => LabelSet.fromMap({ ...external, ...own.toMap() }));
-  const order = [...labels.keys()].sort((a, b) => compareSets(labels[a], labels[b]));
   const words = new Uint32Array(
     block.values.buffer,
     block.values.byteOffset,
     block.values.length * 2,
   );
-  for (const s of order) {
+  for (const { index: s, labels } of seriesInOrder(block, external)) {
     const series = out.begin(1);
-    writeLabels(out, labels[s] ?? LabelSet.empty);
+    writeLabels(out, labels);
     const times = block.times[block.timesOf[s] ?? 0] ?? new Float64Array();
     const from = block.offsets[s] ?? 0;
     for (let i = 0; i < times.length; i++) {
       const low = words[2 * (from + i) + lowWord] ?? 0;
       const high = words[2 * (from + i) + highWord] ?? 0;
-      if (high === absentNaN.high && low === absentNaN.low) continue;
-      if (block.histograms?.has(from + i)) continue;
-      writeSample(out, times[i] ?? 0, low, high);
+      const histogram = block.histograms?.get(from + i);
+      if (histogram) writeRemoteHistogram(out, seriesField.histograms, times[i] ?? 0, histogram);
+      else if (high !== absentNaN.high || low !== absentNaN.low)
+        writeSample(out, times[i] ?? 0, low, high);
     }
     out.end(series);
   }
-}
-
-/** Readers merge several sources and count on the order of labels. */
-function compareSets(a: LabelSet | undefined, b: LabelSet | undefined): number {
-  const x = a?.flat ?? [];
-  const y = b?.flat ?? [];
-  const shorter = Math.min(x.length, y.length);
-  for (let i = 0; i < shorter; i++) {
-    const left = x[i] ?? "";
-    const right = y[i] ?? "";
-    if (left !== right) return left < right ? -1 : 1;
-  }
-  return x.length - y.length;
 }

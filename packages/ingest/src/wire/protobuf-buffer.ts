@@ -69,6 +69,40 @@ export class ProtobufBuffer {
     this.#length += 8;
   }
 
+  double(field: number, value: number): void {
+    this.#tag(field, 1);
+    this.packedDouble(value);
+  }
+
+  /** One of a packed field. */
+  packedDouble(value: number): void {
+    this.#reserve(8);
+    this.#view.setFloat64(this.#length, value, true);
+    this.#length += 8;
+  }
+
+  /** A sint32 or sint64 within ±2^52. */
+  sint(field: number, value: number): void {
+    this.#tag(field, 0);
+    this.packedSint(value);
+  }
+
+  packedSint(value: number): void {
+    this.#number(value >= 0 ? value * 2 : -value * 2 - 1);
+  }
+
+  packedUint(value: number): void {
+    this.#number(value);
+  }
+
+  bytes(field: number, value: Uint8Array): void {
+    this.#tag(field, 2);
+    this.#number(value.length);
+    this.#reserve(value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
+  }
+
   text(field: number, value: string): void {
     this.#tag(field, 2);
     const plain = isAscii(value);

@@ -2,7 +2,7 @@
 import type { LabelSet } from "@skopos/model";
 import type { ProtobufBuffer } from "./protobuf-buffer.ts";
 
-const seriesField = { labels: 1, samples: 2 } as const;
+export const seriesField = { labels: 1, samples: 2, exemplars: 3, histograms: 4 } as const;
 
 export function writeLabels(out: ProtobufBuffer, labels: LabelSet): void {
   const { flat } = labels;

@@ -10,7 +10,7 @@
  *
  * The position is part of the checksum but not of the frame, so that bytes at a wrong place never pass for a frame.
  */
-import { crc32c } from "./crc32c.ts";
+import { crc32c } from "@skopos/model";
 
 /** The one table of frame kinds. Readers skip kinds they do not know. */
 export const frameKinds = {

@@ -10,8 +10,7 @@
  *   28  4   zero
  */
 import { join } from "node:path";
-import { SkoposError } from "@skopos/model";
-import { crc32c } from "./crc32c.ts";
+import { crc32c, SkoposError } from "@skopos/model";
 import type { Files, OpenFile } from "./files.ts";
 
 export const segmentHeaderBytes = 32;

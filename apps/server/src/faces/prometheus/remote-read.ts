@@ -1,9 +1,11 @@
 /** `/api/v1/read`: another Prometheus reads our samples as if they were its own. */
+import { chunkedContentType, decodeReadRequest } from "@skopos/ingest";
 import type { FastifyInstance } from "fastify";
 import type { LabelMap } from "@skopos/model";
 import { goneSignal } from "../../http/bind.ts";
 import type { Guard } from "../../http/guard.ts";
 import { refusalOf } from "../../http/problems.ts";
+import { streamAnswer } from "../../threads/answer-stream.ts";
 import type { QueryPool } from "../../threads/query-pool.ts";
 
 const requestBytesMax = 1024 * 1024;
@@ -29,12 +31,14 @@ export async function bindRemoteRead(
       try {
         guard.require(request, "viewer", false);
         const body = request.body instanceof Uint8Array ? request.body : new Uint8Array();
-        const signal = goneSignal(reply);
-        const answer = await pool.call("remoteRead", { body, externalLabels }, { signal });
-        return await reply
-          .type("application/x-protobuf")
-          .header("content-encoding", "snappy")
-          .send(answer);
+        const read = decodeReadRequest(body);
+        const asked = { ...read, externalLabels };
+        const answer = await streamAnswer(pool, "remoteRead", asked, {
+          signal: goneSignal(reply),
+        });
+        if (read.responseType === "chunks") reply.type(chunkedContentType);
+        else reply.type("application/x-protobuf").header("content-encoding", "snappy");
+        return await reply.send(answer);
       } catch (error) {
         if (reply.sent) return reply;
         // Readers show text, not JSON.
