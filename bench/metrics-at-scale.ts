@@ -97,7 +97,7 @@ async function watch(peer: Peer, untilMs: number): Promise<Asked> {
 
 interface Contender {
   readonly minutesMax: number;
-  start(dir: string, scrapeConfig: string): Promise<Peer>;
+  readonly start: (dir: string, scrapeConfig: string) => Promise<Peer>;
 }
 
 /** Both evaluate the mesh's rules every 15 s. */
