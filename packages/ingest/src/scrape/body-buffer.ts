@@ -26,17 +26,29 @@ export class BodyBuffer {
 
   add(chunk: Uint8Array): void {
     const length = this.#length + chunk.length;
-    if (length > this.#sizeMax)
+    this.reserve(length).set(chunk, this.#length);
+    this.#length = length;
+  }
+
+  /**
+   * The memory, with room for `size` bytes and for no more than a page may have: for who writes there and then sets `length`.
+   * What it held before is kept.
+   */
+  reserve(size: number): Buffer {
+    if (size > this.#sizeMax)
       throw new IngestError(
         "too-large",
         `body_size_limit: the page is larger than ${this.#sizeMax} bytes`,
       );
-    if (length > this.#bytes.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#bytes.length));
-      grown.set(this.bytes);
+    if (size > this.#bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(size, 2 * this.#bytes.length));
+      grown.set(this.#bytes);
       this.#bytes = grown;
     }
-    this.#bytes.set(chunk, this.#length);
+    return this.#bytes.subarray(0, this.#sizeMax);
+  }
+
+  set length(length: number) {
     this.#length = length;
   }
 

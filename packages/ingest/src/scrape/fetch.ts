@@ -1,9 +1,10 @@
 /** Fetches a page of metrics: time limit, body limit counted after inflating, gzip, credentials, TLS, redirects. */
 import { Readable } from "node:stream";
-import { createGunzip, gunzipSync } from "node:zlib";
+import { createGunzip } from "node:zlib";
 import { type Clock, formatDuration } from "@skopos/model";
 import type { Dispatcher } from "undici";
 import { IngestError } from "../errors.ts";
+import { gunzip } from "../wire/gunzip.ts";
 import { HttpAgent } from "./agent.ts";
 import { BodyBuffer } from "./body-buffer.ts";
 import { statusText } from "./failure.ts";
@@ -16,7 +17,6 @@ const connectionsMax = 2;
 const atOnceBytesMax = 256 * 1024;
 const inflatedAtOnceBytesMax = 4 * 2 ** 20;
 const inflateChunkBytes = 128 * 1024;
-const inflateChunkBytesMin = 1024;
 
 interface PageRequest {
   readonly url: string;
@@ -77,7 +77,7 @@ async function fetchPage(
       return { body: body.bytes, contentType: type, release: () => body.release() };
     const inflated = await inflate(body.bytes, page.bodyMax);
     body.release();
-    return { body: inflated, contentType: type };
+    return { ...inflated, contentType: type };
   } catch (error) {
     body.release();
     throw error;
@@ -160,21 +160,29 @@ async function collect(stream: Readable, bodyMax: number): Promise<Buffer> {
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size);
 }
 
-/** At once where that is quick: it costs a third of what a stream does. */
-async function inflate(bytes: Buffer, bodyMax: number): Promise<Uint8Array> {
-  if (bytes.length <= atOnceBytesMax)
-    try {
-      const maxOutputLength = Math.min(bodyMax, inflatedAtOnceBytesMax);
-      return gunzipSync(bytes, { maxOutputLength, chunkSize: announcedBytes(bytes) });
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-    }
-  const inflated = Readable.from([bytes], { objectMode: false });
-  return await collect(inflated.pipe(createGunzip({ chunkSize: inflateChunkBytes })), bodyMax);
+async function inflate(bytes: Buffer, bodyMax: number): Promise<Omit<FetchedPage, "contentType">> {
+  return inflateAtOnce(bytes, bodyMax) ?? { body: await inflateInPieces(bytes, bodyMax) };
 }
 
-/** What gzip's trailer says the page takes, and one more, so that it fits in one piece; bounded, since it may be a lie. */
-function announcedBytes(bytes: Buffer): number {
-  const size = bytes.length < 4 ? 0 : bytes.readUInt32LE(bytes.length - 4);
-  return Math.min(Math.max(size + 1, inflateChunkBytesMin), inflatedAtOnceBytesMax);
+/** Undefined for what would hold up the thread. */
+function inflateAtOnce(
+  bytes: Buffer,
+  bodyMax: number,
+): Omit<FetchedPage, "contentType"> | undefined {
+  if (bytes.length > atOnceBytesMax) return undefined;
+  const inflated = new BodyBuffer(Math.min(bodyMax, inflatedAtOnceBytesMax));
+  try {
+    inflated.length = gunzip(bytes, inflated);
+    return { body: inflated.bytes, release: () => inflated.release() };
+  } catch (error) {
+    inflated.release();
+    const isTooLarge = error instanceof IngestError && error.code === "too-large";
+    if (isTooLarge && bodyMax > inflatedAtOnceBytesMax) return undefined;
+    throw error;
+  }
+}
+
+function inflateInPieces(bytes: Buffer, bodyMax: number): Promise<Buffer> {
+  const inflated = Readable.from([bytes], { objectMode: false });
+  return collect(inflated.pipe(createGunzip({ chunkSize: inflateChunkBytes })), bodyMax);
 }
