@@ -52,7 +52,9 @@ function traceOf(
       ...shape,
       traceId,
       spanId: idOf(i),
-      parentSpanId: parentIndex === undefined ? "" : idOf(parentIndex),
+      // Every seventh trace has lost its root.
+      parentSpanId:
+        parentIndex === undefined ? (number % 7 === 6 ? idOf(99) : "") : idOf(parentIndex),
       startNs,
       scopeVersion: "1",
       events: events.map(({ afterNs, ...event }) => ({
@@ -92,6 +94,16 @@ const literal = fc.constantFrom(
   '"A.c"',
   '"it\'s"',
 );
+/** With names both old and new. */
+const ofWholeTraces = [
+  'rootServiceName != "db"',
+  'trace:rootService =~ "shop|db"',
+  'trace:rootName !~ "G.*"',
+  '"shop" = rootServiceName',
+  "traceDuration > 20s",
+  "trace:duration <= 30s",
+  "1s >= trace:duration",
+] as const;
 const condition = fc.oneof(
   fc.tuple(fields, op, literal).map((parts) => parts.join(" ")),
   fc
@@ -126,8 +138,7 @@ const condition = fc.oneof(
     "span.x + 1 = 6",
     "span:childCount > 0",
     'rootName = "GET /"',
-    'rootServiceName != "db"',
-    "traceDuration > 20s",
+    ...ofWholeTraces,
     "nestedSetParent < 0",
   ),
 );
@@ -282,6 +293,24 @@ describe("a query on the store", { timeout: 180_000 }, () => {
     expect(seen.candidates).toBeGreaterThan(20);
     expect(seen.found).toBeGreaterThan(100);
   });
+
+  it.each(ofWholeTraces)(
+    "decides %s on whole traces, however short the time asked for",
+    async (of) => {
+      const query = `{ ${of} && status != ok }`;
+      const request = { startMs: startMs + 20_000, endMs: startMs + 40_000, limit: 100 };
+      const [here, there] = await Promise.all([
+        evaluated.search(undecided(query), request),
+        stored.search(query, request),
+      ]);
+      const ids = ({ traces }: typeof here) => traces.map(({ traceId }) => traceId).sort();
+      expect(pushed(query)).toBe(true);
+      expect(ids(there)).toEqual(ids(here));
+      const summary = ({ traces }: typeof here) =>
+        new Map(traces.map(({ traceId, serviceErrors }) => [traceId, serviceErrors]));
+      expect(summary(there)).toEqual(summary(here));
+    },
+  );
 
   it("makes the series that evaluating it on every trace makes", async () => {
     let points = 0;

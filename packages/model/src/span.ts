@@ -75,7 +75,14 @@ export type SpanIntrinsic =
   | "eventName"
   | "eventTimeSinceStartNs"
   | "linkTraceId"
-  | "linkSpanId";
+  | "linkSpanId"
+  | WholeTraceIntrinsic;
+
+/**
+ * What its trace is as a whole, in conditions alone: of its root, which is the span without a parent that starts first, and
+ * from its first start to its last end. A trace without a root has no name and service.
+ */
+type WholeTraceIntrinsic = "rootName" | "rootService" | "traceDurationNs";
 
 export type SpanField =
   | { readonly scope: "intrinsic"; readonly name: SpanIntrinsic }
@@ -130,6 +137,8 @@ export interface TraceSummary {
   readonly errorCount: number;
   /** Spans per service. */
   readonly services: Readonly<Record<string, number>>;
+  /** Failing spans per service; services without are left out. */
+  readonly serviceErrors: Readonly<Record<string, number>>;
   /** Up to three span ids that matched. */
   readonly matched: readonly string[];
 }

@@ -226,6 +226,7 @@ export function traceReaderContract(open: () => Promise<TraceFixture>): readonly
           spanCount: 3,
           errorCount: 1,
           services: { frontend: 2, "user-service": 1 },
+          serviceErrors: { "user-service": 1 },
           matched: [hex("3", 16)],
         },
         matchedCount: 1,

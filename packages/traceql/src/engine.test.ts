@@ -78,9 +78,9 @@ describe("a pipeline", () => {
     ["max(duration) > 5s | { status = error }", ["3"]],
     ["({ status = error } | count() > 0) && ({ childCount > 1 } | count() > 1)", []],
     ["{ span.rows + 1 = 8 } | sum(span.rows * 2) = 14", ["3"]],
-    ['{ span.tags = "b" && traceDuration >= 9s }', ["2"]],
-    ['{ span.tags != "c" && rootServiceName = "shop" }', ["2"]],
-    ['{ span.tags != "b" && rootServiceName = "shop" }', []],
+    ['{ span.tags = "b" && childCount >= 0 && traceDuration >= 9s }', ["2"]],
+    ['{ span.tags != "c" && childCount >= 0 && rootServiceName = "shop" }', ["2"]],
+    ['{ span.tags != "b" && childCount >= 0 && rootServiceName = "shop" }', []],
   ])("%s", async (query, sets) => {
     expect(await setsOf(query)).toEqual(sets);
   });
@@ -98,6 +98,7 @@ describe("a pipeline", () => {
           spanCount: 4,
           errorCount: 1,
           services: { shop: 1, cart: 2, db: 1 },
+          serviceErrors: { db: 1 },
           spanSets: [
             {
               matched: 2,

@@ -4,11 +4,15 @@ import type { TraceTree } from "./eval/trace-tree.ts";
 /** A whole trace in short, as readers sum it up: named after its root, or after the span that starts first. */
 export function summarise({ spans, root, durationNs }: TraceTree): Omit<TraceSummary, "matched"> {
   const services = new Map<string, number>();
+  const serviceErrors = new Map<string, number>();
   let first = spans[0];
   let errorCount = 0;
   for (const span of spans) {
     services.set(span.service, (services.get(span.service) ?? 0) + 1);
-    if (span.status === "error") errorCount += 1;
+    if (span.status === "error") {
+      errorCount += 1;
+      serviceErrors.set(span.service, (serviceErrors.get(span.service) ?? 0) + 1);
+    }
     if (first && span.startNs < first.startNs) first = span;
   }
   const named = spans[root] ?? first;
@@ -21,5 +25,6 @@ export function summarise({ spans, root, durationNs }: TraceTree): Omit<TraceSum
     spanCount: spans.length,
     errorCount,
     services: Object.fromEntries(services),
+    serviceErrors: Object.fromEntries(serviceErrors),
   };
 }

@@ -53,6 +53,7 @@ function engineOf(traces: Record<string, Span[]>, pick: (query: string) => strin
           spanCount: 0,
           errorCount: 0,
           services: {},
+          serviceErrors: {},
           matched: [],
           spanSets: [],
         })),

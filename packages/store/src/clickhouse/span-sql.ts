@@ -12,6 +12,7 @@ import {
 import { attributeText } from "./attribute-text.ts";
 import { type Bindings, regex } from "./sql.ts";
 import { attributeColumns, resourceColumns } from "./tables.ts";
+import { isOfWholeTrace, type TimeSpan, wholeTraceSql } from "./whole-trace-sql.ts";
 
 type Operator = Exclude<SpanCondition["op"], "exists" | "absent">;
 type Value = SpanCondition["value"];
@@ -45,29 +46,44 @@ function bad(message: string): SkoposError {
   return new SkoposError("bad-query", message);
 }
 
-export function predicateSql(bindings: Bindings, predicate: SpanPredicate): string {
+/** `within`: the time that the spans in question are of, for what a trace is as a whole. */
+export function predicateSql(
+  bindings: Bindings,
+  predicate: SpanPredicate,
+  within: TimeSpan,
+): string {
   switch (predicate.type) {
     case "condition":
-      return conditionSql(bindings, predicate);
+      return conditionSql(bindings, predicate, within);
     case "not":
-      return `NOT (${predicateSql(bindings, predicate.of)})`;
+      return `NOT (${predicateSql(bindings, predicate.of, within)})`;
     case "all":
     case "any": {
-      const parts = predicate.of.map((part) => predicateSql(bindings, part));
+      const parts = predicate.of.map((part) => predicateSql(bindings, part, within));
       if (parts.length === 0) return predicate.type === "all" ? always : never;
       return `(${parts.join(predicate.type === "all" ? " AND " : " OR ")})`;
     }
   }
 }
 
-function conditionSql(bindings: Bindings, { field, op, value }: SpanCondition): string {
-  if (op === "absent") return `NOT (${presentSql(bindings, field)})`;
-  if (op === "exists") return presentSql(bindings, field);
+function conditionSql(
+  bindings: Bindings,
+  { field, op, value }: SpanCondition,
+  within: TimeSpan,
+): string {
+  if (op === "absent") return `NOT (${presentSql(bindings, field, within)})`;
+  if (op === "exists") return presentSql(bindings, field, within);
   // The operator is the one piece of a condition that is spliced.
   if (!operators.has(op)) throw bad(`no such operator: ${JSON.stringify(op)}`);
   switch (field.scope) {
     case "intrinsic":
-      return intrinsicSql(bindings, field.name, op, value);
+      return isOfWholeTrace(field.name)
+        ? wholeTraceSql(bindings, within, field.name, (whole) =>
+            field.name === "traceDurationNs"
+              ? numberSql(bindings, whole, op, value)
+              : textSql(bindings, whole, op, value),
+          )
+        : intrinsicSql(bindings, field.name, op, value);
     case "span":
     case "resource":
     case "instrumentation":
@@ -148,9 +164,10 @@ function existsSql(column: string, test: string): string {
   return `arrayExists(e -> ${test}, JSONExtractArrayRaw(${column}))`;
 }
 
-function presentSql(bindings: Bindings, field: SpanField): string {
+function presentSql(bindings: Bindings, field: SpanField, within: TimeSpan): string {
   switch (field.scope) {
     case "intrinsic": {
+      if (isOfWholeTrace(field.name)) return wholeTraceSql(bindings, within, field.name);
       const element = elementIntrinsics[field.name];
       return element ? `${element[0]} != ''` : always;
     }

@@ -36,6 +36,7 @@ import {
   nsPerMs,
   placeSql,
   rangeSql,
+  timeSpanOf,
   type TracePlace,
 } from "./trace-sql.ts";
 import { allOf, Bindings, defaultQueryLimits, type QueryLimits, selectRows } from "./sql.ts";
@@ -62,6 +63,7 @@ type SummaryRow = [
   spanCount: number,
   errorCount: number,
   services: [string[], number[]],
+  serviceErrors: [string[], number[]],
 ];
 type AggregateRow = [
   step: number,
@@ -137,9 +139,10 @@ class ClickHouseTraceReader implements TraceReader {
     if (search.where.type === "has")
       return this.#newest(search.where.where, search, limit, search.signal);
     const bindings = new Bindings();
-    const where = allOf([rangeSql(bindings, search), anyLeafSql(bindings, search.where)]);
+    const within = timeSpanOf(search);
+    const where = allOf([rangeSql(bindings, search), anyLeafSql(bindings, search.where, within)]);
     const query = `SELECT lower(hex(trace_id)), toString(max(start_ns) AS newest) FROM spans
-      WHERE ${where} GROUP BY trace_id HAVING ${havingSql(bindings, search.where)}
+      WHERE ${where} GROUP BY trace_id HAVING ${havingSql(bindings, search.where, within)}
       ORDER BY newest DESC, trace_id LIMIT ${limit}`;
     const rows = await this.#rows<[string, string]>(query, bindings, search.signal);
     return rows.map(([traceId, newestNs]) => ({ traceId, newestNs: BigInt(newestNs) }));
@@ -176,7 +179,10 @@ class ClickHouseTraceReader implements TraceReader {
   async fieldValues(request: FieldValuesRequest): Promise<AttributeValue[]> {
     const bindings = new Bindings();
     const texts = fieldTextsSql(bindings, request.field);
-    const where = allOf([rangeSql(bindings, request), predicateSql(bindings, request.where)]);
+    const where = allOf([
+      rangeSql(bindings, request),
+      predicateSql(bindings, request.where, timeSpanOf(request)),
+    ]);
     const query = `SELECT toString(arrayJoin(${texts})) AS text FROM spans WHERE ${where}
       GROUP BY text ORDER BY count() DESC, text LIMIT ${Math.min(request.limit, namesMax)}`;
     const rows = await this.#rows<[string]>(query, bindings, request.signal);
@@ -252,7 +258,7 @@ class ClickHouseTraceReader implements TraceReader {
     const where = allOf([
       rangeSql(bindings, request),
       `start_ns > ${originNs}`,
-      predicateSql(bindings, request.where),
+      predicateSql(bindings, request.where, timeSpanOf(request)),
     ]);
     const exponent = request.exponents ? "toInt32(ceil(log2(v)))" : "toInt32(0)";
     const query = `SELECT intDiv(start_ns - ${originNs} + ${stepNs} - 1, ${stepNs}) AS t,
@@ -289,8 +295,9 @@ class ClickHouseTraceReader implements TraceReader {
       const fromNs = toNs - windowNs > startNs ? toNs - windowNs : startNs;
       const bindings = new Bindings();
       const between = betweenSql(bindings, fromNs, toNs);
+      const matches = predicateSql(bindings, where, { fromNs, toNs });
       const query = `SELECT lower(hex(trace_id)), toString(max(start_ns) AS newest) FROM spans
-        WHERE ${allOf([between, predicateSql(bindings, where)])}
+        WHERE ${allOf([between, matches])}
         GROUP BY trace_id ORDER BY newest DESC, trace_id LIMIT ${limit}`;
       for (const [traceId, ns] of await this.#rows<[string, string]>(query, bindings, signal))
         if (!found.has(traceId)) found.set(traceId, { traceId, newestNs: BigInt(ns) });
@@ -340,34 +347,40 @@ class ClickHouseTraceReader implements TraceReader {
         argMin(service, (parent_span_id != toFixedString('', 8), start_ns)),
         argMin(name, (parent_span_id != toFixedString('', 8), start_ns)),
         toString(min(start_ns)), max(start_ns + duration_ns) - min(start_ns), count(), countIf(status = 'error'),
-        sumMap([service], [1])
+        sumMap([service], [1]), sumMap([service], [toUInt64(status = 'error')])
       FROM (
         SELECT trace_id, span_id, parent_span_id, service, name, kind, status, start_ns, duration_ns FROM spans
         WHERE ${placeSql(bindings, ids, place)} ${once}
       ) GROUP BY trace_id`;
     const rows = await this.#rows<SummaryRow>(query, bindings, signal);
-    return new Map(
-      rows.map(
-        ([traceId, rootService, rootName, startNs, durationNs, spanCount, errors, services]) => [
-          traceId,
-          {
-            traceId,
-            rootService,
-            rootName,
-            startNs: BigInt(startNs),
-            durationNs,
-            spanCount,
-            errorCount: errors,
-            services: Object.fromEntries(services[0].map((name, i) => [name, services[1][i] ?? 0])),
-          },
-        ],
-      ),
-    );
+    return new Map(rows.map((row) => [row[0], summaryOf(row)]));
   }
 
   #rows<Row>(query: string, bindings: Bindings, signal?: AbortSignal): Promise<Row[]> {
     return selectRows<Row>(this.#client, this.#limits, query, bindings, signal);
   }
+}
+
+function summaryOf(row: SummaryRow): Omit<TraceSummary, "matched"> {
+  const [traceId, rootService, rootName, startNs, durationNs, spanCount, errorCount, ...maps] = row;
+  const [services, serviceErrors] = maps;
+  return {
+    traceId,
+    rootService,
+    rootName,
+    startNs: BigInt(startNs),
+    durationNs,
+    spanCount,
+    errorCount,
+    services: countsBy(services),
+    serviceErrors: countsBy(serviceErrors),
+  };
+}
+
+/** Zeros are left out. */
+function countsBy([names, counts]: [string[], number[]]): Record<string, number> {
+  const pairs = names.map((name, i) => [name, counts[i] ?? 0] as const);
+  return Object.fromEntries(pairs.filter(([, count]) => count > 0));
 }
 
 /** 32 hex digits; undefined when it is no trace id. */

@@ -2,14 +2,10 @@
 import type { SpanPredicate, TracePredicate, TraceSearch, TraceTimeRange } from "@skopos/model";
 import { predicateSql } from "./span-sql.ts";
 import { allOf, type Bindings } from "./sql.ts";
+import type { TimeSpan } from "./whole-trace-sql.ts";
 
 export const nsPerMs = 1_000_000n;
 const dayMs = 86_400_000;
-
-export interface TimeSpan {
-  readonly fromNs: bigint;
-  readonly toNs: bigint;
-}
 
 /** Where in `spans` some traces lie. */
 export interface TracePlace {
@@ -67,7 +63,7 @@ export function matchingSql(
   return allOf([
     placeSql(bindings, ids, place),
     rangeSql(bindings, search),
-    predicateSql(bindings, search.where),
+    predicateSql(bindings, search.where, timeSpanOf(search)),
   ]);
 }
 
@@ -75,9 +71,16 @@ export function betweenSql(bindings: Bindings, fromNs: bigint, toNs: bigint): st
   return `start_ns BETWEEN ${bindings.bind("Int64", fromNs)} AND ${bindings.bind("Int64", toNs)}`;
 }
 
-export function rangeSql(bindings: Bindings, { startMs, endMs }: TraceTimeRange): string {
-  const from = BigInt(Math.floor(startMs)) * nsPerMs;
-  return betweenSql(bindings, from, BigInt(Math.ceil(endMs)) * nsPerMs);
+export function timeSpanOf({ startMs, endMs }: TraceTimeRange): TimeSpan {
+  return {
+    fromNs: BigInt(Math.floor(startMs)) * nsPerMs,
+    toNs: BigInt(Math.ceil(endMs)) * nsPerMs,
+  };
+}
+
+export function rangeSql(bindings: Bindings, range: TraceTimeRange): string {
+  const { fromNs, toNs } = timeSpanOf(range);
+  return betweenSql(bindings, fromNs, toNs);
 }
 
 function leaves(predicate: TracePredicate): SpanPredicate[] {
@@ -85,15 +88,20 @@ function leaves(predicate: TracePredicate): SpanPredicate[] {
 }
 
 /** Spans that say anything of a trace. */
-export function anyLeafSql(bindings: Bindings, predicate: TracePredicate): string {
+export function anyLeafSql(
+  bindings: Bindings,
+  predicate: TracePredicate,
+  within: TimeSpan,
+): string {
   const all = leaves(predicate);
   if (all.length === 0) return "1";
-  return predicateSql(bindings, { type: "any", of: all });
+  return predicateSql(bindings, { type: "any", of: all }, within);
 }
 
-export function havingSql(bindings: Bindings, predicate: TracePredicate): string {
-  if (predicate.type === "has") return `max(${predicateSql(bindings, predicate.where)}) = 1`;
-  const parts = predicate.of.map((part) => havingSql(bindings, part));
+export function havingSql(bindings: Bindings, predicate: TracePredicate, within: TimeSpan): string {
+  if (predicate.type === "has")
+    return `max(${predicateSql(bindings, predicate.where, within)}) = 1`;
+  const parts = predicate.of.map((part) => havingSql(bindings, part, within));
   if (parts.length === 0) return predicate.type === "all" ? "1" : "0";
   return `(${parts.join(predicate.type === "all" ? " AND " : " OR ")})`;
 }

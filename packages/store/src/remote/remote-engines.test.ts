@@ -252,6 +252,7 @@ describe("Tempo", () => {
         durationNs: 2e6,
         spanCount: 11,
         errorCount: 3,
+        serviceErrors: { shop: 3 },
         matched: ["00000000000000b7"],
         spanSets: [{ matched: 9, spans: [{ service: "shop", startNs: 5n, durationNs: 6 }] }],
       },

@@ -226,6 +226,9 @@ function traceMatchOf(value: unknown): TraceMatch {
     spanCount: stats.length > 0 ? counted : matched,
     errorCount: stats.reduce((sum, { errors }) => sum + errors, 0),
     services,
+    serviceErrors: Object.fromEntries(
+      stats.flatMap(({ service, errors }) => (errors > 0 ? [[service, errors]] : [])),
+    ),
     matched: [...new Set(ids)].slice(0, matchedIdsMax).sort(),
     spanSets,
   };

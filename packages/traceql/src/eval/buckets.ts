@@ -1,6 +1,7 @@
 /**
  * Distributions in buckets of powers of two, and quantiles of them. A value v > 0 is in bucket e with 2^(e−1) < v ≤ 2^e.
  * Within a bucket values are taken to lie evenly on a logarithmic scale, so a quantile is off by less than a factor of two.
+ * Tempo (pkg/traceql, engine_metrics.go) answers by the same buckets and interpolation; this is its answer.
  */
 
 export function exponentOf(value: number): number {

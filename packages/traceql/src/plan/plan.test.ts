@@ -22,6 +22,10 @@ describe("the store is asked", () => {
     ["{ !.a && span.x = ok }", "spans where (any.a = false and nothing)"],
     ['{ trace:id = "Ab" }', `spans where traceId = "${"ab".padStart(32, "0")}"`],
     ["{ status = error } | { name = `x` }", 'spans where (status = "error" and name = "x")'],
+    [
+      "{ rootName = `x` && !(trace:rootService = `y`) && trace:duration > 2s }",
+      'spans where (rootName = "x" and not (rootService = "y") and traceDurationNs > 2000000000)',
+    ],
   ])("for all of %s", (query, asked) => {
     expect(plan(query)).toEqual([`store: ${asked}`]);
   });
@@ -40,8 +44,8 @@ describe("the store is asked", () => {
     ["{ status = ok } | count() > 3", 'a span where status = "ok"'],
     ["count() > 3", "a span where anything"],
     [
-      "{ rootName = `x` && kind = server }",
-      '(a span where kind = "server" and a span where (parentSpanId = "" and name = "x"))',
+      "{ rootName = `x` } >> { kind = server }",
+      '(a span where rootName = "x" and a span where kind = "server")',
     ],
   ])("for the traces of %s", (query, asked) => {
     expect(plan(query)).toEqual([`store: traces with ${asked}; here: the pipeline`]);

@@ -40,6 +40,12 @@ const storedIntrinsics: Readonly<Record<string, SpanIntrinsic>> = {
   instrumentationVersion: "scopeVersion",
 };
 
+const wholeTraceIntrinsics: Readonly<Record<string, SpanIntrinsic>> = {
+  rootName: "rootName",
+  rootServiceName: "rootService",
+  traceDuration: "traceDurationNs",
+};
+
 /** The field in the store's terms; undefined where only the whole trace has it. */
 export function storedField(field: Field): SpanField | undefined {
   const { scope, name } = field;
@@ -47,6 +53,12 @@ export function storedField(field: Field): SpanField | undefined {
   if (scope !== "intrinsic") return { scope, name };
   const stored = storedIntrinsics[name];
   return stored === undefined ? undefined : { scope, name: stored };
+}
+
+/** As `storedField`, and what a store knows of a span's whole trace: it can be asked for, and not read. */
+function conditionField(field: Field): SpanField | undefined {
+  const whole = field.scope === "intrinsic" ? wholeTraceIntrinsics[field.name] : undefined;
+  return whole ? { scope: "intrinsic", name: whole } : storedField(field);
 }
 
 /** Spans on which the filter is true. */
@@ -73,7 +85,7 @@ function refuted(expr: FieldExpr): Bound {
 }
 
 function truth(field: Field, value: boolean): Bound {
-  const stored = storedField(field);
+  const stored = conditionField(field);
   if (!stored) return unknown;
   return { where: { type: "condition", field: stored, op: "=", value }, exact: true };
 }
@@ -129,7 +141,7 @@ function fieldBound(
   other: FieldExpr,
   constant: Constant,
 ): Bound {
-  const field = storedField(expr.field);
+  const field = conditionField(expr.field);
   if (!field) return unknown;
   const { value } = constant;
   if (value === undefined) {
@@ -229,7 +241,7 @@ function stageBound(stage: Stage): TracePredicate {
 function spansetBound(expr: SpansetExpr): TracePredicate {
   switch (expr.type) {
     case "filter":
-      return allOf([{ type: "has", where: boundOf(expr.expr).where }, ...rootBounds(expr.expr)]);
+      return allOf([{ type: "has", where: boundOf(expr.expr).where }]);
     case "pipeline":
       return traceBound(expr.stages);
     case "combine": {
@@ -238,29 +250,4 @@ function spansetBound(expr: SpansetExpr): TracePredicate {
       return expr.op === "||" ? { type: "any", of: sides } : allOf(sides);
     }
   }
-}
-
-/** A trace's root is one of its spans: what must hold of it narrows the traces. */
-function rootBounds(expr: FieldExpr | undefined): TracePredicate[] {
-  if (expr?.type !== "binary") return [];
-  if (expr.op === "&&") return [...rootBounds(expr.left), ...rootBounds(expr.right)];
-  const { left, right, op } = expr;
-  if (left.type !== "field" || right.type !== "literal" || right.literal.type !== "string")
-    return [];
-  const name = { rootName: "name", rootServiceName: "service" }[left.field.name];
-  if (left.field.scope !== "intrinsic" || (name !== "name" && name !== "service")) return [];
-  const isRoot: SpanCondition = {
-    type: "condition",
-    field: { scope: "intrinsic", name: "parentSpanId" },
-    op: "=",
-    value: "",
-  };
-  const named: SpanCondition = {
-    type: "condition",
-    field: { scope: "intrinsic", name },
-    // The comparisons of the language are the store's.
-    op: op as SpanCondition["op"],
-    value: right.literal.value,
-  };
-  return [{ type: "has", where: { type: "all", of: [isRoot, named] } }];
 }

@@ -233,7 +233,10 @@ function traceJson(trace: TraceMatch): object {
     spanSets,
     ...(spanSets[0] ? { spanSet: spanSets[0] } : {}),
     serviceStats: Object.fromEntries(
-      Object.entries(trace.services).map(([service, spanCount]) => [service, { spanCount }]),
+      Object.entries(trace.services).map(([service, spanCount]) => {
+        const errorCount = trace.serviceErrors[service];
+        return [service, { spanCount, ...(errorCount === undefined ? {} : { errorCount }) }];
+      }),
     ),
   };
 }
