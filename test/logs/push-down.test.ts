@@ -24,13 +24,37 @@ const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 const requestId = "7d1b6c1e-90fa-4b7e-9c53-0a1f7ce8a2c4";
+/** Members that become the labels n and a_n, and what only looks like them. */
+const jsonLines = [
+  '{"n":2}',
+  '{"n" : "17"}',
+  '{"n":4.5,"m":1}',
+  '{"n":"7 apples"}',
+  '{"n":""}',
+  '{"n":null}',
+  '{"x":{"n":9},"n":1}',
+  '{"a":{"n":12}}',
+  '{"a.n":3}',
+  '{" n ":6}',
+  '{"\\u006e":6}',
+  '{"n":1e3}',
+  '[{"n":9}]',
+  '{"n":9} and more',
+  '{"n":9',
+  `${'{"n":'.repeat(70)}1${"}".repeat(70)}`,
+] as const;
 const label = fc.constantFrom("a", "b", "it's", "");
 const recordShape = fc.record({
   second: fc.nat(seconds),
   // On a second, just after it, or within it.
   afterNs: fc.constantFrom(0, 1, 500_000_000),
   labels: fc.record({ app: fc.constantFrom("cart", "users"), level: label, zone: label }),
-  metadata: fc.dictionary(fc.constantFrom("level", "user", "zone"), label, { maxKeys: 2 }),
+  metadata: fc.record({
+    level: label,
+    user: label,
+    zone: label,
+    status: fc.constantFrom("", "", "200", "503", "-1", "4.5", "none", "1e3"),
+  }),
   line: fc.constantFrom(
     "GET /cart 200",
     "GET /cart 503 connection refused",
@@ -41,6 +65,7 @@ const recordShape = fc.record({
     "überraschend ✓ refuse",
     "100%_sure \\ 'quoted'",
     "",
+    ...jsonLines,
   ),
 });
 
@@ -107,7 +132,7 @@ beforeAll(async () => {
       template_id: String(id),
       bucket_ms: String(startMs + Number(afterMs)),
       template,
-      sample: "",
+      sample: "GET /a 200",
       count: String(count),
     })),
     format: "JSONEachRow",
@@ -151,8 +176,45 @@ const lineFilter = fc.oneof(
       fc.constantFrom("`^GET.*\\d$`", "`(?i)REFUSED?\\b`", "`ü`", "``"),
     )
     .map((parts) => parts.join(" ")),
-  fc.constantFrom('|> "GET <_> <_>"', '!> "<_>refused"'),
+  fc
+    .tuple(
+      fc.constantFrom("|>", "!>"),
+      fc.array(
+        fc.constantFrom(
+          '"GET <_> <_>"',
+          '"<_>refused"',
+          '"<_>e<_>e<_>"',
+          '"GET /cart <_>0<_>"',
+          '"<_>"',
+          '"GET /cart 200"',
+          '"überras<_> refuse"',
+          '"<_>n<_>"',
+          '"{\\"n\\"<_>}"',
+        ),
+        { minLength: 1, maxLength: 2 },
+      ),
+    )
+    .map(([op, values]) => `${op} ${values.join(" or ")}`),
 );
+const compared = fc
+  .tuple(
+    fc.constantFrom("n", "a_n", "status", "level"),
+    fc.constantFrom(">", ">=", "<", "<=", "==", "!="),
+    fc.constantFrom("4", "-1", "17", "503", "4.5"),
+  )
+  .map((parts) => parts.join(""));
+const numberFilter = fc
+  .tuple(
+    fc.constantFrom("", "| json ", "| json |= `n` ", "| logfmt ", '| line_format "{}" | json '),
+    fc.array(
+      fc.oneof(
+        compared,
+        fc.tuple(compared, fc.constantFrom(" or ", " and "), compared).map((p) => p.join("")),
+      ),
+      { minLength: 1, maxLength: 2 },
+    ),
+  )
+  .map(([parser, filters]) => parser + filters.map((filter) => `| ${filter}`).join(" "));
 const term = fc
   .tuple(
     fc.constantFrom("app", "level", "user", "zone", "zone_extracted", "none"),
@@ -169,7 +231,7 @@ const matcher = fc.constantFrom(
   'zone="it\'s"',
 );
 const log = fc
-  .tuple(matcher, fc.array(fc.oneof(lineFilter, labelFilter), { maxLength: 3 }))
+  .tuple(matcher, fc.array(fc.oneof(lineFilter, labelFilter, numberFilter), { maxLength: 3 }))
   .map(([matchers, stages]) => `{${matchers}} ${stages.join(" ")}`);
 const range = fc
   .tuple(
@@ -237,8 +299,8 @@ async function verdict(engine: LogEngine, query: string, stepMs: number | undefi
     });
     return comparable(result);
   } catch (error) {
-    // Which of the lines that fail is met first is open.
-    return error instanceof Error ? error.message.split(" for series")[0] : error;
+    // Which of the lines that fail is met first is open, and so is what is wrong with it.
+    return error instanceof Error ? error.message.split(": '")[0] : error;
   }
 }
 
@@ -294,14 +356,23 @@ describe("the store and the engine", () => {
       { reads: "counts", grouping: { type: "by", names: [] } },
     ]);
     const [lines] = await planOf(
-      'sum by (n) (count_over_time({app="cart"} |= "\\"n\\"" | json | n > 3 [1m]))',
+      'sum by (n) (count_over_time({app="cart"} |= "\\"n\\"" | json | n > 3 | __error__="" [1m]))',
     );
     expect(lines).toMatchObject({
       reads: "lines",
       lineFilters: 1,
       labelConditions: 0,
-      stages: ["| json", "| n>3"],
+      stages: ["| json", "| n>3", '| __error__=""'],
     });
+    const [narrowed] = await planOf(
+      'sum by (n) (count_over_time({app=~".+"} | json | n > 4 | __error__="" [1m]))',
+    );
+    const [all] = await planOf(
+      'sum by (n) (count_over_time({app=~".+"} | json | n != 4 | __error__="" [1m]))',
+    );
+    expect(narrowed?.linesRead ?? 0).toBeLessThan(all?.linesRead ?? 0);
+    const [patterned] = await planOf('count_over_time({app=~".+"} |> "GET <_> <_>" [1m])');
+    expect(patterned).toMatchObject({ reads: "counts", stages: [], linesRead: 0 });
     const again = 'sum(rate({app="cart"}[1m]))';
     expect(await planOf(`${again} / (${again} + ${again})`)).toHaveLength(1);
   });
@@ -317,6 +388,7 @@ describe("the store and the engine", () => {
     expect(found.map(({ pattern }) => pattern)).toEqual(["GET <_> 200", "refused"]);
     const total = found[0]?.samples.reduce((sum, [, count]) => sum + count, 0);
     expect(total).toBe(13);
+    expect(found[0]?.sample).toBe("GET /a 200");
     expect(found[0]?.samples[0]?.[0]).toBe(bucket);
     const none = await stored.patterns({
       query: '{app="other"}',

@@ -9,6 +9,7 @@ export type {
   DetectedFieldsRequest,
   DetectedLabel,
   LabelCondition,
+  NumberNeed,
   LineFilter,
   LogCountRequest,
   LogCountSeries,

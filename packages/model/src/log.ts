@@ -20,8 +20,12 @@ export interface LogRecord {
 }
 
 export interface LineFilter {
-  readonly op: "|=" | "!=" | "|~" | "!~";
-  /** Text, or an RE2 pattern found anywhere in the line. Alternatives are joined by "or". */
+  readonly op: "|=" | "!=" | "|~" | "!~" | "|>" | "!>";
+  /**
+   * Text or an RE2 pattern found anywhere in the line, or (`|>`) texts that make up the whole line, with `<_>` between them
+   * for something that is not empty: each is looked for after the one before, and only its first place counts.
+   * Alternatives are joined by "or".
+   */
   readonly values: readonly string[];
 }
 
@@ -30,6 +34,18 @@ export type LabelCondition =
   | { readonly type: "match"; readonly matcher: Matcher }
   | { readonly type: "and" | "or"; readonly conditions: readonly LabelCondition[] };
 
+/**
+ * What lines need for a comparison of a label as a number to let them through: the label, with a value that compares so or
+ * that cannot be read as a number, which is an error and passes. With `json` a line that does not have it may say it as the
+ * member of an object, or be no object, which passes likewise.
+ */
+export interface NumberNeed {
+  readonly name: string;
+  readonly op: "==" | "!=" | ">" | ">=" | "<" | "<=";
+  readonly value: number;
+  readonly json: boolean;
+}
+
 /** Which lines: what a store can decide by itself. */
 export interface LogFilter {
   /** On the stream's labels alone. */
@@ -37,6 +53,8 @@ export interface LogFilter {
   readonly filters: readonly LineFilter[];
   /** All of these too, on the line's labels. */
   readonly conditions?: readonly LabelCondition[];
+  /** A store may leave out lines that lack one of these; whoever asks looks at those that come. */
+  readonly needs?: readonly NumberNeed[];
 }
 
 export interface LogSelect extends LogFilter {
@@ -96,6 +114,8 @@ export interface LogStats {
 export interface LogPattern {
   /** `<_>` stands for what differs. */
   readonly pattern: string;
+  /** One of its lines, or its beginning; absent where the store keeps none. */
+  readonly sample?: string;
   /** Unix ms of the bucket's start, ascending. */
   readonly samples: readonly (readonly [timeMs: number, count: number])[];
 }

@@ -1,8 +1,15 @@
 /**
- * Decides what of a selection the store does. Only what is exact goes down: line filters as long as the line is what was
- * stored, filters of text on labels as long as those are the line's own, and counting when no stage is left.
+ * Decides what of a selection the store does. What is exact goes down: line filters as long as the line is what was stored,
+ * filters of text on labels as long as those are the line's own, and counting when no stage is left. Of a comparison with a
+ * number, of the line's own labels or of those that `json` makes, goes down what a line needs for it; it runs here still.
  */
-import type { LabelCondition, LineFilter, LogCountRequest, LogFilter } from "@skopos/model";
+import type {
+  LabelCondition,
+  LineFilter,
+  LogCountRequest,
+  LogFilter,
+  NumberNeed,
+} from "@skopos/model";
 import { errorDetailsLabel, errorLabel } from "../pipeline/line-state.ts";
 import type {
   Grouping,
@@ -23,19 +30,19 @@ export interface PushDown {
 export function pushDown({ matchers, stages }: LogSelector): PushDown {
   const filters: LineFilter[] = [];
   const conditions: LabelCondition[] = [];
+  const needs: NumberNeed[] = [];
   const left: Stage[] = [];
   let isStoredLine = true;
-  let isOwnLabels = true;
+  let labels: "own" | "json" | "changed" = "own";
   for (const stage of stages) {
     if (stage.type === "line" && isStoredLine) {
-      const exact = exactFilter(stage);
+      const exact = exactFilters(stage);
       if (exact) {
-        filters.push(exact);
+        filters.push(...exact);
         continue;
       }
-      filters.push(...necessaryFilters(stage));
     }
-    if (stage.type === "label" && isOwnLabels) {
+    if (stage.type === "label" && labels === "own") {
       const condition = conditionOf(stage.filter);
       if (condition === "true") continue;
       if (condition) {
@@ -43,12 +50,17 @@ export function pushDown({ matchers, stages }: LogSelector): PushDown {
         continue;
       }
     }
+    if (stage.type === "label" && labels !== "changed")
+      needs.push(...needsOf(stage.filter, labels === "json"));
     left.push(stage);
+    if (changesLabels(stage))
+      labels = labels === "own" && isStoredLine && isWholeJson(stage) ? "json" : "changed";
     isStoredLine &&= !changesLine(stage);
-    isOwnLabels &&= !changesLabels(stage);
   }
-  return { filter: { matchers, filters, conditions }, stages: left };
+  return { filter: { matchers, filters, conditions, needs }, stages: left };
 }
+
+const isWholeJson = (stage: Stage) => stage.type === "json" && stage.fields.length === 0;
 
 function changesLine(stage: Stage): boolean {
   return stage.type === "line_format" || stage.type === "decolorize" || stage.type === "unpack";
@@ -59,18 +71,19 @@ function changesLabels(stage: Stage): boolean {
   return stage.type !== "line" && stage.type !== "decolorize";
 }
 
-function exactFilter({ op, operands }: LineFilterStage): LineFilter | undefined {
-  if (op === "|>" || op === "!>" || operands.some(({ type }) => type === "ip")) return undefined;
-  return { op, values: operands.map(({ value }) => value) };
+function exactFilters({ op, operands }: LineFilterStage): LineFilter[] | undefined {
+  if (operands.some(({ type }) => type === "ip")) return undefined;
+  const filter: LineFilter = { op, values: operands.map(({ value }) => value) };
+  return op === "|>" ? [...longestTexts(filter.values), filter] : [filter];
 }
 
-/** What every line that a pattern matches contains. */
-function necessaryFilters({ op, operands }: LineFilterStage): LineFilter[] {
-  const [only] = operands;
-  if (op !== "|>" || operands.length !== 1 || !only) return [];
-  return parsePattern(only.value).flatMap((part): LineFilter[] =>
-    part.type === "literal" ? [{ op: "|=", values: [part.text] }] : [],
-  );
+/** What every line that one of the patterns matches contains, which an index may know. */
+function longestTexts(patterns: readonly string[]): LineFilter[] {
+  const values = patterns.map((pattern) => {
+    const texts = parsePattern(pattern).map((part) => (part.type === "literal" ? part.text : ""));
+    return texts.reduce((best, text) => (text.length > best.length ? text : best), "");
+  });
+  return values.includes("") ? [] : [{ op: "|=", values }];
 }
 
 /** "true": every line passes; undefined: not for the store. */
@@ -89,6 +102,16 @@ function conditionOf(filter: LabelFilter): LabelCondition | "true" | undefined {
     // No stage has run that could have failed.
     return op === "=" && value === "" ? "true" : undefined;
   return name.endsWith("_extracted") ? undefined : { type: "match", matcher: { name, op, value } };
+}
+
+/**
+ * Of the first comparison alone: what it cannot read passes with an error, and with one a line passes all that follow. So
+ * of several joined in one filter.
+ */
+function needsOf(filter: LabelFilter, json: boolean): NumberNeed[] {
+  if (filter.type !== "number" || !Number.isFinite(filter.value)) return [];
+  const { name, op, value } = filter;
+  return name.endsWith("_extracted") || name.startsWith("__") ? [] : [{ name, op, value, json }];
 }
 
 /** Which functions only ask how many lines or bytes there are. */

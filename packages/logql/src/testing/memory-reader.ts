@@ -14,6 +14,7 @@ import {
   type LogRange,
   type Matcher,
 } from "@skopos/model";
+import { compileLineFilter } from "../pipeline/line-filter.ts";
 import { byteLength, labelsOf } from "../engine/count-lines.ts";
 
 export class MemoryLogReader implements LogReader {
@@ -95,9 +96,14 @@ function matcherTest(matcher: Matcher): Test {
 }
 
 function filterTest({ op, values }: LineFilter): Test {
-  const wanted = op === "|=" || op === "|~";
+  const wanted = op.startsWith("|");
   if (op === "|=" || op === "!=")
     return ({ line }) => values.some((value) => line.includes(value)) === wanted;
+  if (op === "|>" || op === "!>") {
+    const operands = values.map((value) => ({ type: "text", value }) as const);
+    const test = compileLineFilter({ type: "line", op, operands });
+    return ({ line }) => test(line);
+  }
   const patterns = values.map(compileRegex);
   return ({ line }) => patterns.some((pattern) => pattern.matcher(line).find()) === wanted;
 }

@@ -157,16 +157,21 @@ class ClickHouseLogReader implements LogReader {
     const sources = `SELECT DISTINCT mapFilter((name, value) -> has(${mined}, name), labels)
       FROM streams WHERE ${streamsSql(bindings, matchers, bounds)}`;
     const step = bindings.bind("Int64", Math.max(1, Math.round(range.stepMs)));
-    const query = `SELECT any(template), groupArray((at, total)) FROM (
-        SELECT template_id, any(template) AS template, intDiv(bucket_ms, ${step}) * ${step} AS at, sum(count) AS total
+    const query = `SELECT any(template), any(sample), groupArray((at, total)) FROM (
+        SELECT template_id, any(template) AS template, any(sample) AS sample, intDiv(bucket_ms, ${step}) * ${step} AS at, sum(count) AS total
         FROM log_patterns WHERE bucket_ms >= ${bindings.bind("Int64", Math.floor(range.startMs))}
           AND bucket_ms <= ${bindings.bind("Int64", Math.ceil(range.endMs))}
           AND mapFilter((name, value) -> has(${mined}, name), labels)::Map(String, String) IN (${sources})
         GROUP BY template_id, at)
       GROUP BY template_id ORDER BY sum(total) DESC LIMIT ${Math.trunc(range.limit)}`;
-    const rows = await this.#rows<[string, [number, number][]]>(query, bindings, range.signal);
-    return rows.map(([template, samples]) => ({
+    const rows = await this.#rows<[string, string, [number, number][]]>(
+      query,
+      bindings,
+      range.signal,
+    );
+    return rows.map(([template, sample, samples]) => ({
       pattern: template.replaceAll("<*>", "<_>"),
+      sample,
       samples: samples.sort(([a], [b]) => a - b),
     }));
   }
@@ -180,14 +185,16 @@ class ClickHouseLogReader implements LogReader {
     return (await this.#rows<[string]>(query, bindings, signal)).map(([name]) => name);
   }
 
-  /** Whether the labels of conditions, and those of `more`, are found in streams or in metadata. */
+  /** Whether the labels of conditions and needs, and those of `more`, are found in streams or in metadata. */
   async #places(
-    { matchers, conditions = [] }: LogFilter,
+    { matchers, conditions = [], needs = [] }: LogFilter,
     bounds: TimeBounds,
     more: readonly string[],
     signal: AbortSignal | undefined,
   ): Promise<LabelPlaces> {
-    const names = [...new Set([...conditionNames(conditions), ...more])];
+    const names = [
+      ...new Set([...conditionNames(conditions), ...needs.map(({ name }) => name), ...more]),
+    ];
     if (names.length === 0) return new Map();
     const bindings = new Bindings();
     const having = names.map((name) => `countIf(mapContains(labels, ${bindings.text(name)}))`);

@@ -6,6 +6,7 @@
  * schema.ts. An id counts as found where it stands as one: not where further hex digits are written right before it.
  */
 import type { LabelCondition, LineFilter, LogFilter, Matcher } from "@skopos/model";
+import { needSql, patternSql } from "./line-sql.ts";
 import { allOf, type Bindings, matcherSql, regex } from "./sql.ts";
 
 const dayNs = 86_400_000_000_000n;
@@ -52,7 +53,7 @@ export function conditionNames(conditions: readonly LabelCondition[]): string[] 
 /** The whole of what a line must satisfy. */
 export function linesSql(
   bindings: Bindings,
-  { matchers, filters, conditions = [] }: LogFilter,
+  { matchers, filters, conditions = [], needs = [] }: LogFilter,
   bounds: TimeBounds,
   places: LabelPlaces,
   words: WordLookups = new Map(),
@@ -78,6 +79,9 @@ export function linesSql(
     `time_ns >= ${bindings.bind("Int64", bounds.startNs)}`,
     `time_ns < ${bindings.bind("Int64", bounds.endNs)}`,
     ...conditions.map(conditionSql),
+    ...needs
+      .filter(({ name }) => places.get(name) === "metadata")
+      .map((need) => needSql(bindings, need)),
     ...filters.flatMap((filter) => [
       ...indexSql(bindings, filter, words),
       filterSql(bindings, filter),
@@ -86,14 +90,14 @@ export function linesSql(
 }
 
 function filterSql(bindings: Bindings, { op, values }: LineFilter): string {
-  const isText = op === "|=" || op === "!=";
-  const tests = values.map((value) =>
-    isText
-      ? `line LIKE ${bindings.text(likePattern(value, "%", "%"))}`
-      : `match(line, ${regex(bindings, value, false)})`,
-  );
+  const tests = values.map((value) => {
+    if (op === "|=" || op === "!=")
+      return `line LIKE ${bindings.text(likePattern(value, "%", "%"))}`;
+    if (op === "|>" || op === "!>") return patternSql(bindings, value);
+    return `match(line, ${regex(bindings, value, false)})`;
+  });
   const any = tests.length === 0 ? "0" : tests.join(" OR ");
-  return op === "|=" || op === "|~" ? `(${any})` : `NOT (${any})`;
+  return op.startsWith("|") ? `(${any})` : `NOT (${any})`;
 }
 
 function likePattern(text: string, before: string, after: string): string {
