@@ -19,12 +19,6 @@ const left: readonly Leave[] = [
     reason: "start timestamps: the store keeps none",
     applies: (_, file) => file === "start_timestamps.test",
   },
-  {
-    reason: "anchored and smoothed selectors (experimental) of native histograms",
-    applies: ({ query, failure = "" }) =>
-      /\b(anchored|smoothed)\b/.test(query) &&
-      failure.includes("not supported yet for native histograms"),
-  },
 ];
 
 /** `dir` holds `promql/*.test`. */

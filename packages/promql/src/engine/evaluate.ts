@@ -91,7 +91,7 @@ export class Evaluator {
       case "select": {
         const span = spanOfSelector(node, grid, lookbackMs);
         const columns = sources.columns(node.matchers, span);
-        if (node.extend) return selectSmoothed(node, columns, grid, lookbackMs);
+        if (node.extend) return selectSmoothed(node, columns, grid, lookbackMs, annotations);
         return selectInstant(node, columns, grid, lookbackMs, poll);
       }
       case "range-call": {

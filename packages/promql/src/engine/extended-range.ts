@@ -1,19 +1,16 @@
 /**
- * `anchored` and `smoothed` selectors, for float samples. Anchored windows begin with the last sample at or before their left
+ * `anchored` and `smoothed` selectors. Anchored windows begin with the last sample at or before their left
  * edge; smoothed ones have values at both edges, interpolated between the samples around them. Neither is extrapolated.
  * Source: Prometheus proposal "Extended range selectors semantics" (PROM-52).
  */
-import { SkoposError } from "@skopos/model";
+import type { NativeHistogram } from "@skopos/model";
 import type { Grid, SelectNode } from "../plan/plan.ts";
+import type { Annotations } from "./annotations.ts";
 import { type Columns, withoutStale } from "./columns.ts";
+import { type ExtendedCall, smoothedRow } from "./extended-histograms.ts";
 import { float, Frame } from "./frame.ts";
+import { holdsHistograms } from "./histogram-range.ts";
 import { Windows } from "./window.ts";
-
-export interface ExtendedCall {
-  readonly name: string;
-  readonly extend: "anchored" | "smoothed";
-  readonly lookbackMs: number;
-}
 
 /** The samples of one series around one window. */
 interface Neighbourhood {
@@ -26,6 +23,7 @@ interface Neighbourhood {
   readonly endMs: number;
 }
 
+/** For float samples; windows with others are for `extendedRow` to replace. */
 export function evaluateExtended(
   { name, extend, lookbackMs }: ExtendedCall,
   columns: Columns,
@@ -33,12 +31,6 @@ export function evaluateExtended(
   values: Float64Array,
   present: Uint8Array,
 ): void {
-  if (columns.histograms) {
-    throw new SkoposError(
-      "bad-query",
-      `the ${extend} modifier is not supported yet for native histograms`,
-    );
-  }
   const steps = windows.grid.count;
   const pointsOf = extend === "anchored" ? anchoredPoints : smoothedPoints;
   for (let s = 0; s < columns.labels.length; s++) {
@@ -125,20 +117,17 @@ function between(
 
 /** Instant selectors: interpolated between the samples before and after; without a later one the last stands. */
 export function selectSmoothed(
-  node: Pick<SelectNode, "reference">,
+  node: Pick<SelectNode, "reference" | "span">,
   source: Columns,
   grid: Grid,
   lookbackMs: number,
+  annotations: Annotations,
 ): Frame {
-  if (source.histograms)
-    throw new SkoposError(
-      "bad-query",
-      "the smoothed modifier is not supported yet for native histograms",
-    );
   const columns = withoutStale(source);
   const windows = new Windows(columns, grid, node.reference, lookbackMs);
   const values = new Float64Array(columns.labels.length * grid.count);
   const present = new Uint8Array(values.length);
+  const histograms = new Map<number, NativeHistogram>();
   for (let s = 0; s < columns.labels.length; s++) {
     const column = columns.timesOf[s] ?? 0;
     const { from, to } = windows.of(column);
@@ -156,6 +145,9 @@ export function selectSmoothed(
         ? between(times, samples, end - 1, timeMs, false)
         : (samples[end - 1] ?? NaN);
     }
+    if (!holdsHistograms(columns, s)) continue;
+    const context = { span: node.span, annotations, labels: columns.labels.at(s) };
+    smoothedRow(context, columns, windows, s, { values, present, histograms });
   }
-  return new Frame({ labels: columns.labels, steps: grid.count, values, present });
+  return new Frame({ labels: columns.labels, steps: grid.count, values, present, histograms });
 }

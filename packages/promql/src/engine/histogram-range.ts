@@ -34,15 +34,20 @@ export interface MixedWindow {
   readonly params: number[];
 }
 
-export interface MixedContext {
-  readonly name: string;
-  readonly rate: RateKind | undefined;
+/** Where annotations belong. */
+export interface Noted {
   readonly span: Span;
   readonly annotations: Annotations;
   readonly labels: LabelSet;
 }
 
-export type Outcome = number | NativeHistogram | undefined;
+export interface MixedContext extends Noted {
+  readonly name: string;
+  readonly rate: RateKind | undefined;
+}
+
+export type Sample = number | NativeHistogram;
+export type Outcome = Sample | undefined;
 
 /** Whether the series has any histogram among its samples. */
 export function holdsHistograms(columns: Columns, series: number): boolean {
@@ -83,38 +88,46 @@ export function evaluateMixed(context: MixedContext, window: MixedWindow): Outco
     case "ts_of_last_over_time":
       return (window.times.at(-1) ?? NaN) / 1000;
     case "changes":
-      return countPairs(window, differs);
+      return countChanges(samplesOf(window));
     case "resets":
-      return countPairs(window, startsAgain);
+      return countResets(samplesOf(window));
     default:
       return floatsOnly(context, window, held.length);
   }
 }
 
-function nameOf({ labels }: MixedContext): string {
+function nameOf({ labels }: Noted): string {
   return JSON.stringify(labels.get(metricNameLabel));
 }
 
-function warn(context: MixedContext, message: string): undefined {
+function warn(context: Noted, message: string): undefined {
   context.annotations.warn(context.span, message);
   return undefined;
 }
 
-function warnMixed(context: MixedContext): undefined {
+export function warnMixed(context: Noted): undefined {
   return warn(
     context,
     `encountered a mix of histograms and floats for metric name ${nameOf(context)}`,
   );
 }
 
-function warnSchemas(context: MixedContext): undefined {
+export function warnSchemas(context: Noted): undefined {
   return warn(
     context,
     `vector contains a mix of histograms with exponential and custom buckets schemas for metric name ${nameOf(context)}`,
   );
 }
 
-function noteReconciled(context: MixedContext, combined: Combined | undefined, what: string): void {
+export function warnNotCounter(context: Noted): void {
+  warn(context, `this native histogram metric is not a counter: ${nameOf(context)}`);
+}
+
+export function warnNotGauge(context: Noted): void {
+  warn(context, `this native histogram metric is not a gauge: ${nameOf(context)}`);
+}
+
+export function noteReconciled(context: Noted, combined: Combined | undefined, what: string): void {
   if (combined?.reconciled)
     context.annotations.info(
       context.span,
@@ -162,26 +175,37 @@ function total(context: MixedContext, window: MixedWindow, held: NativeHistogram
   return sum.histogram;
 }
 
-function countPairs(
-  { values, histograms }: MixedWindow,
-  test: (a: Outcome, b: Outcome) => boolean,
-): number {
-  const at = (i: number): Outcome => histograms[i] ?? values[i];
+function samplesOf({ values, histograms }: MixedWindow): Sample[] {
+  return values.map((value, i) => histograms[i] ?? value);
+}
+
+export function countChanges(samples: readonly Sample[]): number {
+  return countPairs(samples, differs);
+}
+
+export function countResets(samples: readonly Sample[]): number {
+  return countPairs(samples, startsAgain);
+}
+
+function countPairs(samples: readonly Sample[], test: (a: Sample, b: Sample) => boolean): number {
   let count = 0;
-  for (let i = 1; i < values.length; i++) if (test(at(i - 1), at(i))) count += 1;
+  for (const [i, current] of samples.entries()) {
+    const previous = samples[i - 1];
+    if (previous !== undefined && test(previous, current)) count += 1;
+  }
   return count;
 }
 
-function differs(a: Outcome, b: Outcome): boolean {
+function differs(a: Sample, b: Sample): boolean {
   if (typeof a === "object" && typeof b === "object") return !histogramsEqual(a, b);
   if (typeof a === "object" || typeof b === "object") return true;
   return a !== b && !(Number.isNaN(a) && Number.isNaN(b));
 }
 
-function startsAgain(a: Outcome, b: Outcome): boolean {
+function startsAgain(a: Sample, b: Sample): boolean {
   if (typeof a === "object" && typeof b === "object") return detectReset(b, a);
   if (typeof a === "object" || typeof b === "object") return true;
-  return (b ?? NaN) < (a ?? NaN);
+  return b < a;
 }
 
 function extrapolated(
@@ -221,8 +245,7 @@ function histogramDifference(
   const [first, second] = held;
   const last = held.at(-1);
   if (!first || !second || !last) return undefined;
-  if (isCounter && held.some(isGauge))
-    warn(context, `this native histogram metric is not a counter: ${nameOf(context)}`);
+  if (isCounter && held.some(isGauge)) warnNotCounter(context);
   let previous = isCounter && detectReset(second, first) ? emptyLike(second) : first;
   const relevant = isCounter ? [previous, ...held.slice(1)] : [first, last];
   if (relevant.some((each) => usesCustomBuckets(each) !== usesCustomBuckets(last)))
@@ -237,9 +260,7 @@ function histogramDifference(
       }
       previous = current;
     }
-  } else if (!isGauge(first) || !isGauge(last)) {
-    warn(context, `this native histogram metric is not a gauge: ${nameOf(context)}`);
-  }
+  } else if (!isGauge(first) || !isGauge(last)) warnNotGauge(context);
   return result && { ...result.histogram, counterReset: "gauge" };
 }
 
@@ -251,10 +272,8 @@ function lastDifference(context: MixedContext, window: MixedWindow): Outcome {
   if (!previous || !last) return warnMixed(context);
   const gauges = previous.counterReset === "gauge" && last.counterReset === "gauge";
   const anyGauge = previous.counterReset === "gauge" || last.counterReset === "gauge";
-  if (isRate && anyGauge)
-    warn(context, `this native histogram metric is not a counter: ${nameOf(context)}`);
-  if (!isRate && !gauges)
-    warn(context, `this native histogram metric is not a gauge: ${nameOf(context)}`);
+  if (isRate && anyGauge) warnNotCounter(context);
+  if (!isRate && !gauges) warnNotGauge(context);
   let result: NativeHistogram = last;
   if (!isRate || !detectReset(last, previous)) {
     const combined = addHistograms(last, previous, -1);

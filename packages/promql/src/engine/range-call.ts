@@ -3,9 +3,15 @@ import { metricNameLabel, type NativeHistogram, SkoposError } from "@skopos/mode
 import type { Grid, WindowNode } from "../plan/plan.ts";
 import type { Annotations } from "./annotations.ts";
 import { type Columns, withoutStale } from "./columns.ts";
+import { type Cells, extendedRow } from "./extended-histograms.ts";
 import { evaluateExtended } from "./extended-range.ts";
 import { float, Frame } from "./frame.ts";
-import { evaluateMixed, holdsHistograms, putOutcome } from "./histogram-range.ts";
+import {
+  evaluateMixed,
+  holdsHistograms,
+  type MixedContext,
+  putOutcome,
+} from "./histogram-range.ts";
 import { type Kernel, kernels, type WindowView } from "./over-time.ts";
 import { evaluateLastDifference, evaluateRate, type RateKind } from "./rate.ts";
 import { dropNames } from "./names.ts";
@@ -50,10 +56,9 @@ export function rangeCall(
   const lastDifference = lastDifferences[call.name];
   checkParams(call);
   const extend = call.window.kind === "window-select" ? call.window.extend : undefined;
-  if (extend) {
-    const extended = { name: call.name, extend, lookbackMs: context.lookbackMs };
-    evaluateExtended(extended, columns, windows, values, present);
-  } else if (rateKind) evaluateRate(columns, windows, rateKind, values, present, context.poll);
+  const extended = extend && { name: call.name, extend, lookbackMs: context.lookbackMs };
+  if (extended) evaluateExtended(extended, columns, windows, values, present);
+  else if (rateKind) evaluateRate(columns, windows, rateKind, values, present, context.poll);
   else if (lastDifference !== undefined)
     evaluateLastDifference(columns, windows, lastDifference, values, present, context.poll);
   else if (kernel) runKernel(kernel, columns, windows, call.params, values, present, context.poll);
@@ -64,8 +69,11 @@ export function rangeCall(
     );
   const histograms = new Map<number, NativeHistogram>();
   for (let s = 0; columns.histograms && s < columns.labels.length; s++) {
-    if (holdsHistograms(columns, s))
-      mixedRow(call, columns, windows, s, values, present, histograms, context);
+    if (!holdsHistograms(columns, s)) continue;
+    const noted = notedOf(call, columns, s, context);
+    const cells = { values, present, histograms };
+    if (extended) extendedRow(extended, noted, columns, windows, s, cells);
+    else mixedRow(call, noted, columns, windows, s, cells);
   }
   annotate(call, present, context.annotations);
   if (rateKind?.isCounter) noteGauges(call, columns, windows, context.annotations);
@@ -74,28 +82,29 @@ export function rangeCall(
   return kernel?.keepsName ? frame : dropNames(frame, context.delayed);
 }
 
+function notedOf(
+  { name, window }: RangeCall,
+  columns: Columns,
+  series: number,
+  { annotations }: RangeContext,
+): MixedContext {
+  const labels = columns.labels.at(series);
+  return { name, rate: rateKinds[name], span: window.span, annotations, labels };
+}
+
 /** A series with histograms, window by window; replaces what the float operators made of it. */
 function mixedRow(
   call: RangeCall,
+  context: MixedContext,
   columns: Columns,
   windows: Windows,
   series: number,
-  values: Float64Array,
-  present: Uint8Array,
-  histograms: Map<number, NativeHistogram>,
-  { annotations }: RangeContext,
+  { values, present, histograms }: Cells,
 ): void {
   const column = columns.timesOf[series] ?? 0;
   const base = columns.base[series] ?? 0;
   const { from, to } = windows.of(column);
   const { grid } = windows;
-  const context = {
-    name: call.name,
-    rate: rateKinds[call.name],
-    span: call.window.span,
-    annotations,
-    labels: columns.labels.at(series),
-  };
   for (let t = 0; t < grid.count; t++) {
     const [first, end] = [from[t] ?? 0, to[t] ?? 0];
     const held = Array.from({ length: end - first }, (_, i) =>
