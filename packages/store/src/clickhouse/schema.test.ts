@@ -118,6 +118,8 @@ async function expectMoved(connection: ClickHouseConnection): Promise<void> {
     51,
   ]);
   expect(await of(`SELECT max(last_ns) = 1790000000000000100 FROM streams`)).toEqual([1]);
+  const logsTable = `FROM system.tables WHERE database = currentDatabase() AND name = 'logs'`;
+  expect(await of(`SELECT engine_full LIKE '%vertical_merge%' ${logsTable}`)).toEqual([1]);
   expect(
     await of(
       `SELECT toUInt32(countIf(endsWith(name, '_first') OR endsWith(name, '_next'))) FROM system.tables WHERE database = currentDatabase()`,
@@ -166,7 +168,7 @@ describe("the schema of traces and logs", () => {
     const codecs = `SELECT groupUniqArray(compression_codec) FROM system.columns
       WHERE database = currentDatabase() AND name = 'resource'`;
     expect(await values(client, codecs)).toEqual([["CODEC(LZ4HC(4))"]]);
-    expect(await values(client, "SELECT max(version) FROM schema_versions")).toEqual([3]);
+    expect(await values(client, "SELECT max(version) FROM schema_versions")).toEqual([4]);
     const rows = "SELECT toUInt32(count()), max(resource['k8s.pod.name']) FROM spans";
     expect(await values(client, rows)).toEqual([2, "a"]);
     await client.close();

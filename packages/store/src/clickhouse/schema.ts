@@ -35,6 +35,7 @@ import { SkoposError } from "@skopos/model";
 import { type ClickHouseConnection, openClickHouse, readError } from "./client.ts";
 import {
   logAdditions,
+  logMerging,
   logPatterns,
   logs,
   ratesOfSpans,
@@ -57,7 +58,7 @@ export interface TelemetryRetention {
 
 const dayMs = 86_400_000;
 const defaultRetention: TelemetryRetention = { tracesMs: 7 * dayMs, logsMs: 7 * dayMs };
-const newest = 3;
+const newest = 4;
 
 const versions = `CREATE TABLE IF NOT EXISTS schema_versions (version UInt32) ENGINE = MergeTree ORDER BY version
   SETTINGS fsync_after_insert = 1, fsync_part_directory = 1`;
@@ -100,6 +101,8 @@ export async function migrate(
       );
     if (found === 1) await fromFirst(client);
     if (found === 2) await fromSecond(client);
+    if (found > 0 && found < 4)
+      await client.command({ query: `ALTER TABLE logs MODIFY SETTING ${logMerging}` });
     for (const query of tables) await client.command({ query });
     if (found < newest)
       await client.command({ query: `INSERT INTO schema_versions VALUES (${newest})` });

@@ -166,6 +166,12 @@ export const logAdditions = {
   line: "line String CODEC(ZSTD(1)) SETTINGS (min_compress_block_size = 1048576, max_compress_block_size = 1048576)",
 } as const;
 
+/**
+ * Of `logs` since the fourth version: a merge decides the order by the key alone and then writes one column after another,
+ * which takes a third less than carrying whole lines through it.
+ */
+export const logMerging = "vertical_merge_algorithm_min_columns_to_activate = 1";
+
 export const logs = `
 CREATE TABLE IF NOT EXISTS logs (
   stream UInt64 MATERIALIZED cityHash64(mapKeys(labels), mapValues(labels)) CODEC(ZSTD(1)),
@@ -178,7 +184,7 @@ CREATE TABLE IF NOT EXISTS logs (
 ) ENGINE = MergeTree
 PARTITION BY toDate(fromUnixTimestamp64Nano(time_ns, 'UTC'))
 ORDER BY (stream, time_ns)
-SETTINGS ${durable}, ttl_only_drop_parts = 1, index_granularity = 4096`;
+SETTINGS ${durable}, ttl_only_drop_parts = 1, index_granularity = 4096, ${logMerging}`;
 
 export const streams = `
 CREATE TABLE IF NOT EXISTS streams (
