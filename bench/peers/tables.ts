@@ -8,11 +8,8 @@ export interface TableSize {
 }
 
 /** Merges each table first. `dir` is ClickHouse's own directory. */
-export async function mergedSizes(dir: string, tables: readonly string[]): Promise<TableSize[]> {
-  const session = new Session(dir, {
-    connectionArgs: ["--max_server_memory_usage=2000000000", "--background_pool_size=2"],
-  });
-  try {
+export function mergedSizes(dir: string, tables: readonly string[]): Promise<TableSize[]> {
+  return withTables(dir, async (session) => {
     for (const table of tables) await session.queryAsync(`OPTIMIZE TABLE skopos.${table} FINAL`);
     const names = tables.map((table) => `'${table}'`).join(", ");
     const sizes = await session.queryAsync(
@@ -24,6 +21,20 @@ export async function mergedSizes(dir: string, tables: readonly string[]): Promi
       .split("\n")
       .filter((line) => line !== "")
       .map((line) => JSON.parse(line) as TableSize);
+  });
+}
+
+/** What a query of one row and one column says. */
+export function numberFrom(dir: string, sql: string): Promise<number> {
+  return withTables(dir, async (session) => Number((await session.queryAsync(sql)).text()));
+}
+
+async function withTables<T>(dir: string, task: (session: Session) => Promise<T>): Promise<T> {
+  const session = new Session(dir, {
+    connectionArgs: ["--max_server_memory_usage=2000000000", "--background_pool_size=2"],
+  });
+  try {
+    return await task(session);
   } finally {
     session.close();
   }
