@@ -10,8 +10,9 @@
  *     6 forget   series                       dead: no samples, no members
  *     7 leave    series, family               no longer there
  *
- * The writer publishes its length after the bytes. When much of it is dead the writer starts over in the other buffer
- * (`logSequence` goes odd, then even) and every view rebuilds its index.
+ * The writer publishes its length after the bytes. When much of it is dead the writer writes a log of the living into the
+ * other buffer, piece by piece and unseen (`index-rebuild.ts`); then that one takes over (`logSequence` goes odd, then even)
+ * and every view rebuilds its index.
  */
 import { SkoposError } from "@skopos/model";
 import type { DefinitionSink } from "./label-index.ts";
@@ -116,19 +117,30 @@ export interface Catalog {
   readonly members: Members;
 }
 
-/** The writer's end of the log. It writes what it is told and publishes on `publish`. */
+/** The writer's end of a log. It writes what it is told; readers see what is published of the log in use. */
 export class DefinitionLog implements DefinitionSink {
   readonly #share: HeadShare;
   readonly #control: Int32Array;
+  readonly #buffer: number;
   readonly #encoder = new TextEncoder();
   #pending = new Uint8Array(4096);
   #pendingLength = 0;
   #length = 0;
-  #inUse = 0;
 
-  constructor(share: HeadShare) {
+  private constructor(share: HeadShare, buffer: number) {
     this.#share = share;
     this.#control = new Int32Array(share.control);
+    this.#buffer = buffer;
+  }
+
+  /** The log of a head that is new. */
+  static first(share: HeadShare): DefinitionLog {
+    return new DefinitionLog(share, 0);
+  }
+
+  /** An empty log in the other buffer, which readers do not see before it takes over. One at a time. */
+  successor(): DefinitionLog {
+    return new DefinitionLog(this.#share, 1 - this.#buffer);
   }
 
   /** Bytes, unpublished ones included. */
@@ -178,26 +190,27 @@ export class DefinitionLog implements DefinitionSink {
   /** Makes what was written visible and returns the length. Throws `limit` when the buffer is full. */
   publish(): number {
     if (this.#pendingLength > 0) {
-      const bytes = this.#pending.subarray(0, this.#pendingLength);
-      writeLog(this.#share.definitions[this.#inUse === 0 ? 0 : 1], this.#length, bytes);
-      this.#length += this.#pendingLength;
-      this.#pendingLength = 0;
+      this.store();
       Atomics.store(this.#control, controlWord.logLength, this.#length);
     }
     return this.#length;
   }
 
-  /** Starts over in the other buffer; `rewrite` writes the living definitions anew, all published at once. */
-  restart(rewrite: () => void): void {
-    Atomics.add(this.#control, controlWord.logSequence, 1);
-    this.#inUse = 1 - this.#inUse;
-    this.#length = 0;
+  /** Puts what was written where it belongs, without telling. Throws `limit` when the buffer is full. */
+  store(): void {
+    const bytes = this.#pending.subarray(0, this.#pendingLength);
+    writeLog(this.#share.definitions[this.#buffer === 0 ? 0 : 1], this.#length, bytes);
+    this.#length += this.#pendingLength;
     this.#pendingLength = 0;
-    // Where nothing lives, nothing is published.
-    Atomics.store(this.#control, controlWord.logLength, 0);
-    rewrite();
-    this.publish();
-    Atomics.store(this.#control, controlWord.logInUse, this.#inUse);
+  }
+
+  /** Becomes the log that readers see; `change` goes with it, and readers read nothing meanwhile. Throws `limit`. */
+  takeOver(change: () => void): void {
+    this.store();
+    Atomics.add(this.#control, controlWord.logSequence, 1);
+    change();
+    Atomics.store(this.#control, controlWord.logInUse, this.#buffer);
+    Atomics.store(this.#control, controlWord.logLength, this.#length);
     Atomics.add(this.#control, controlWord.logSequence, 1);
   }
 

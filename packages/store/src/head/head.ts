@@ -410,9 +410,9 @@ export class Head {
     this.#marks.sealThrough(ms);
   }
 
-  /** Writes the names of living series anew, without the dead. Readers rebuild theirs when they next look. */
-  rebuildIndex(): void {
-    this.#places.rebuildIndex();
+  /** See `Places.rebuildIndex`. */
+  rebuildIndex(seriesPerStep = Infinity): boolean {
+    return this.#places.rebuildIndex(seriesPerStep);
   }
 
   /** A group's families without the chunks that end before `chunksFromMs`; views, valid until the head changes. */

@@ -51,6 +51,9 @@ export class IdTable {
     const hashes = this.#hashes;
     this.#ids = new Uint32Array(ids.length * 2).fill(empty);
     this.#hashes = new Uint32Array(ids.length * 2);
-    for (const [slot, id] of ids.entries()) if (id !== empty) this.#place(hashes[slot] ?? 0, id);
+    for (let slot = 0; slot < ids.length; slot++) {
+      const id = ids[slot] ?? empty;
+      if (id !== empty) this.#place(hashes[slot] ?? 0, id);
+    }
   }
 }

@@ -305,44 +305,6 @@ export class LabelIndex {
     return id;
   }
 
-  /**
-   * Fills this index, which is empty, with the living series of another, in their order; `sink` hears of everything, then
-   * `taken` of each series with its old number and its own. Numbers are translated, so no text is looked up twice.
-   */
-  takeLiving(
-    from: LabelIndex,
-    sink: DefinitionSink,
-    taken: (old: number, series: number) => void,
-  ): void {
-    // Plus one; 0 is what was not needed yet.
-    const symbolOf = new Uint32Array(from.symbols.length);
-    const baseOf = new Uint32Array(from.baseCount);
-    const symbol = (old: number): number => {
-      if (symbolOf[old] === 0) symbolOf[old] = 1 + this.#internSymbol(from.symbol(old), sink);
-      return (symbolOf[old] ?? 0) - 1;
-    };
-    const base = (old: number): number => {
-      if (baseOf[old] !== 0) return (baseOf[old] ?? 0) - 1;
-      const symbols: number[] = [];
-      for (let i = from.baseStart.at(old); i < from.baseStart.at(old + 1); i++) {
-        const pair = from.basePairs.at(i);
-        symbols.push(symbol(from.pairName.at(pair)), symbol(from.pairValue.at(pair)));
-      }
-      const own = this.addBase(symbols);
-      sink.base(symbols);
-      baseOf[old] = own + 1;
-      return own;
-    };
-    for (let old = 0; old < from.seriesCount; old++) {
-      if (from.isDead(old)) continue;
-      const own = base(from.seriesBase.at(old));
-      const name = symbol(from.seriesName.at(old));
-      const bucket = symbol(from.seriesBucket.at(old));
-      sink.series(own, name, bucket);
-      taken(old, this.addSeries(own, name, bucket));
-    }
-  }
-
   forget(series: number): void {
     if (this.isDead(series)) return;
     this.#dead.set(series, 1);

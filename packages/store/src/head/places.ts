@@ -20,6 +20,7 @@ import { type Catalog, DefinitionLog, Members } from "./definitions.ts";
 import type { ExemplarStore } from "./exemplars.ts";
 import type { Families } from "./families.ts";
 import type { GroupLock } from "./group-lock.ts";
+import { IndexRebuild } from "./index-rebuild.ts";
 import { endOfList, LabelIndex } from "./label-index.ts";
 import type { HeadShare } from "./memory.ts";
 import { SeriesRefs } from "./series-refs.ts";
@@ -64,7 +65,7 @@ const reuseShare = 1 / 8;
 
 export class Places {
   readonly #limits: PlaceLimits;
-  readonly #log: DefinitionLog;
+  #log: DefinitionLog;
   readonly #families: Families;
   readonly #lock: GroupLock;
   readonly #exemplars: ExemplarStore;
@@ -73,6 +74,8 @@ export class Places {
   readonly #groupOfKey = new Map<string, HeadGroup>();
   readonly refs = new SeriesRefs();
   #catalog: Catalog = { index: new LabelIndex(), members: new Members() };
+  /** What will take the catalog's place. */
+  #rebuild: IndexRebuild | undefined;
 
   constructor(
     share: HeadShare,
@@ -83,7 +86,7 @@ export class Places {
   ) {
     this.#limits = limits;
     this.#exemplars = exemplars;
-    this.#log = new DefinitionLog(share);
+    this.#log = DefinitionLog.first(share);
     this.#families = families;
     this.#lock = lock;
   }
@@ -103,7 +106,8 @@ export class Places {
 
   get sizeBytes(): number {
     const { index, members } = this.#catalog;
-    return index.sizeBytes + members.sizeBytes + this.refs.sizeBytes + this.#log.length;
+    const rebuilt = this.#rebuild?.sizeBytes ?? 0;
+    return index.sizeBytes + members.sizeBytes + this.refs.sizeBytes + this.#log.length + rebuilt;
   }
 
   /** Lets other threads know every name that was made. */
@@ -215,6 +219,7 @@ export class Places {
     if (family === undefined) return undefined;
     this.#log.family(family, group.id);
     this.#catalog.members.familyGroup.set(family, group.id);
+    this.#rebuild?.family(family, group.id);
     // The number may have been another group's: readers must know of that before they read.
     this.#lock.defined(group.id, this.#log.publish());
     if (unordered) group.late = { family, columns: new Map() };
@@ -230,6 +235,7 @@ export class Places {
   #addMember(series: number, family: number, column: number): void {
     this.#log.member(series, family, column);
     this.#catalog.members.add(series, family, column);
+    this.#rebuild?.member(series, family, column);
   }
 
   /** Where late samples of a ref go. Throws `limit`. */
@@ -346,6 +352,7 @@ export class Places {
     if (!members.isIn(series, family)) return;
     this.#log.leave(series, family);
     members.leave(series, family);
+    this.#rebuild?.leave(series, family);
   }
 
   /** Forgets a group with all it has. */
@@ -379,42 +386,47 @@ export class Places {
       this.#log.forget(series);
       index.forget(series);
       members.forget(series);
+      this.#rebuild?.forget(series);
       return;
     }
     for (const family of familiesOf(group)) this.#leave(series, family);
   }
 
-  /** Rebuilds the index when most of it is dead. */
-  forgetDead(): void {
+  /** Rebuilds the index when most of it is dead, up to `seriesPerStep` series a call; true when there is nothing to do. */
+  forgetDead(seriesPerStep: number): boolean {
     const { index } = this.#catalog;
     const mostlyDead = index.deadCount >= deadSeriesMin && index.deadCount * 2 >= index.seriesCount;
     const live = index.seriesCount - index.deadCount;
     const tooLong = this.#log.length > Math.max(logBytesMin, logBytesPerSeries * live);
-    if (mostlyDead || tooLong) this.rebuildIndex();
+    if (!this.#rebuild && !mostlyDead && !tooLong) return true;
+    return this.rebuildIndex(seriesPerStep);
   }
 
-  /** Writes the names of living series anew, without the dead. Readers rebuild theirs when they next look. */
-  rebuildIndex(): void {
-    const { index: before, members: membersBefore } = this.#catalog;
-    const members = new Members();
-    const renumbered = new GrowingColumn(before.seriesCount);
-    for (const group of this.groups()) this.#lock.defined(group.id, 0);
-    this.#log.restart(() => {
-      const index = new LabelIndex();
-      this.#catalog = { index, members };
-      for (const group of this.groups())
-        for (const family of familiesOf(group)) {
-          this.#log.family(family, group.id);
-          members.familyGroup.set(family, group.id);
-        }
-      index.takeLiving(before, this.#log, (old, series) => {
-        for (const { family, column } of membersBefore.places(old))
-          this.#addMember(series, family, column);
-        renumbered.set(old, series);
-      });
+  /**
+   * Writes the names of living series anew, without the dead, up to `seriesPerStep` series a call; true when it is done.
+   * Readers go on with the names that are there, and rebuild theirs when they look after that.
+   */
+  rebuildIndex(seriesPerStep: number): boolean {
+    const rebuild = (this.#rebuild ??= this.#beginRebuild());
+    if (!rebuild.step(seriesPerStep)) return false;
+    const { log, catalog, renumbered } = rebuild;
+    const { index: before } = this.#catalog;
+    log.takeOver(() => {
+      for (const group of this.groups()) this.#lock.defined(group.id, 0);
       this.#exemplars.renumber((old) => (before.isDead(old) ? undefined : renumbered.at(old)));
     });
     this.refs.renumber(renumbered);
+    this.#log = log;
+    this.#catalog = catalog;
+    this.#rebuild = undefined;
+    return true;
+  }
+
+  #beginRebuild(): IndexRebuild {
+    const rebuild = new IndexRebuild(this.#catalog, this.#log.successor());
+    for (const group of this.groups())
+      for (const family of familiesOf(group)) rebuild.family(family, group.id);
+    return rebuild;
   }
 }
 

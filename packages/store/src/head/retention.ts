@@ -10,6 +10,8 @@ import { familiesOf, type HeadGroup, type Places } from "./places.ts";
 
 /** At the limit of memory the oldest samples go so much at a time. */
 const shedMs = 600_000;
+/** Series that a step of a rebuild of the index takes: some milliseconds. */
+const namesPerStep = 2048;
 
 export class Retention {
   readonly #places: Places;
@@ -20,6 +22,8 @@ export class Retention {
   #cutoffMs = -Infinity;
   #completeFromMs = -Infinity;
   #cursor = 0;
+  /** Whether every group has been looked at, and only names are left to do. */
+  #isWalked = false;
 
   constructor(share: HeadShare, places: Places, families: Families, lock: GroupLock) {
     this.#bounds = new Float64Array(share.control);
@@ -51,6 +55,7 @@ export class Retention {
     this.#cutoffMs = ms;
     this.#bounds[controlDouble.droppedBeforeMs] = ms;
     this.#cursor = 0;
+    this.#isWalked = false;
     this.#publish();
   }
 
@@ -59,7 +64,10 @@ export class Retention {
    * older chunks may still come back, which may hold samples of series that have none now.
    */
   dropBefore(ms: number, groupsPerStep: number): boolean {
-    return this.#step(ms, groupsPerStep, this.#completeFromMs === -Infinity);
+    this.#isWalked ||= this.#step(ms, groupsPerStep, this.#completeFromMs === -Infinity);
+    if (!this.#isWalked || !this.#places.forgetDead(namesPerStep)) return false;
+    this.#isWalked = false;
+    return true;
   }
 
   #step(ms: number, groupsPerStep: number, forgets: boolean): boolean {
@@ -71,7 +79,6 @@ export class Retention {
     }
     if (this.#cursor < this.#places.groupsEnd) return false;
     this.#cursor = 0;
-    this.#places.forgetDead();
     return true;
   }
 
