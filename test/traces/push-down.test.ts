@@ -221,6 +221,7 @@ function plainReader(traces: readonly Span[][]): TraceReader {
   const byId = new Map(traces.map((spans) => [spans[0]?.traceId, spans]));
   return {
     trace: (id) => Promise.resolve(byId.get(id) ?? []),
+    columns: refused,
     traces: (ids) => Promise.resolve(ids.flatMap((id) => [byId.get(id) ?? []])),
     candidates: () =>
       Promise.resolve(

@@ -6,7 +6,7 @@ import { change } from "./mesh.ts";
 import { logLine, span } from "./telemetry.ts";
 
 /**
- * A trace in columns, so that 50,000 spans are two megabytes and open at once; a span's attributes come with `traceSpan`.
+ * A trace in columns, so that 50,000 spans are four megabytes, one as they are sent, and open at once; a span's attributes come with `traceSpan`.
  * Rows are depth-first, siblings by start; `service`, `name` index into the lists of the same name.
  */
 export const traceOutline = z.object({
@@ -33,7 +33,11 @@ export const traceOutline = z.object({
   /** Time spent in the span itself, its children taken away. */
   exclusiveMs: z.array(z.number()),
   /** Stretches of time in which the trace waited for this row itself, by time. */
-  criticalPath: z.array(z.object({ row: z.number(), fromMs: z.number(), toMs: z.number() })),
+  criticalPath: z.object({
+    rows: z.array(z.number()),
+    fromMs: z.array(z.number()),
+    toMs: z.array(z.number()),
+  }),
   /** Row of the deepest failing span. */
   errorOrigin: z.number().nullable(),
   requestId: z.string().nullable(),

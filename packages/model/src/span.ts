@@ -237,6 +237,43 @@ export interface SpanParts {
   readonly spanIds?: readonly string[];
 }
 
+/** Texts by row, of which many rows share few. */
+export interface TextColumn {
+  /** Each once. */
+  readonly texts: readonly string[];
+  /** By row, into `texts`. */
+  readonly at: Int32Array;
+}
+
+/** An attribute that goes by several keys: of each span the first that has a text which is not empty. */
+export interface FirstText {
+  readonly scope: "span" | "resource";
+  readonly keys: readonly string[];
+}
+
+/** Spans of one trace in columns, in any order: what the trace's shape and times are made of. Columns are by row. */
+export interface SpanColumns {
+  /** Span ids, each once: a client and a server may share one. */
+  readonly ids: readonly string[];
+  /** Into `ids`. */
+  readonly id: Int32Array;
+  /** Into `ids`; −1 where there is no parent, or none of these spans is it. */
+  readonly parentId: Int32Array;
+  readonly service: TextColumn;
+  readonly name: TextColumn;
+  /** Into `spanKinds`. */
+  readonly kind: Uint8Array;
+  /** Into `spanStatuses`. */
+  readonly status: Uint8Array;
+  /** Unix time of the earliest start. */
+  readonly originNs: bigint;
+  /** Since `originNs`. Doubles hold nanoseconds exactly for 104 days. */
+  readonly startNs: Float64Array;
+  readonly durationNs: Float64Array;
+  /** Those that were asked for, in that order; "" where a span has none. */
+  readonly firstTexts: readonly TextColumn[];
+}
+
 /**
  * Trace ids are 32 hex digits; shorter ones stand for themselves with zeros in front, as Jaeger and Zipkin have them.
  * Errors: `SkoposError` with code "bad-query", "limit", "cancelled", "unavailable".
@@ -249,6 +286,12 @@ export interface TraceReader {
     within?: TraceTimeRange,
     parts?: SpanParts,
   ): Promise<Span[]>;
+  /** The same spans in columns, in any order. */
+  columns(
+    traceId: string,
+    firstTexts: readonly FirstText[],
+    signal?: AbortSignal,
+  ): Promise<SpanColumns>;
   /** Several traces in the order asked for, those unknown left out. Over `spansMax` spans in all it rejects with "limit". */
   traces(
     traceIds: readonly string[],

@@ -1,14 +1,19 @@
 /** What every `TraceReader` must do. */
 import assert from "node:assert/strict";
-import type {
-  Span,
-  SpanCondition,
-  SpanField,
-  SpanIntrinsic,
-  SpanPredicate,
-  SpanSink,
-  TracePredicate,
-  TraceReader,
+import {
+  type FirstText,
+  type Span,
+  type SpanColumns,
+  type SpanCondition,
+  spanKinds,
+  spanStatuses,
+  type TextColumn,
+  type SpanField,
+  type SpanIntrinsic,
+  type SpanPredicate,
+  type SpanSink,
+  type TracePredicate,
+  type TraceReader,
 } from "@skopos/model";
 import { blankSpan } from "./spans.ts";
 import type { ContractCase } from "./metric-reader-contract.ts";
@@ -167,6 +172,49 @@ const searches: readonly (readonly [string, string, ...SpanCondition[]])[] = [
 ];
 
 /** The cases share one fixture, which is opened and filled with the first of them. */
+const askedTexts: readonly FirstText[] = [
+  { scope: "resource", keys: ["k8s.namespace.name", "service.namespace"] },
+  { scope: "span", keys: ["none has it", "http.status_code", "upstream's"] },
+];
+
+/** A span as columns tell it; a parent that is not among the spans is none. */
+function toldOf(of: Span, _index: number, all: readonly Span[]) {
+  const firstOf = ({ scope, keys }: FirstText) => {
+    const attributes = scope === "span" ? of.attributes : of.resource;
+    const texts = keys.map((key) => attributes[key]);
+    return texts.find((text) => typeof text === "string" && text !== "") ?? "";
+  };
+  const isThere = all.some(({ spanId }) => spanId === of.parentSpanId);
+  const { spanId, service, name, kind, status, startNs, durationNs } = of;
+  return {
+    spanId,
+    parentSpanId: isThere ? of.parentSpanId : "",
+    service,
+    name,
+    kind,
+    status,
+    startNs,
+    durationNs,
+    texts: askedTexts.map(firstOf),
+  };
+}
+
+/** By start time. */
+function told(columns: SpanColumns) {
+  const textAt = ({ texts, at }: TextColumn, row: number) => texts[at[row] ?? -1];
+  return Array.from(columns.id, (id, row) => ({
+    spanId: columns.ids[id],
+    parentSpanId: columns.ids[columns.parentId[row] ?? -1] ?? "",
+    service: textAt(columns.service, row),
+    name: textAt(columns.name, row),
+    kind: spanKinds[columns.kind[row] ?? -1],
+    status: spanStatuses[columns.status[row] ?? -1],
+    startNs: columns.originNs + BigInt(columns.startNs[row] ?? 0),
+    durationNs: columns.durationNs[row],
+    texts: columns.firstTexts.map((text) => textAt(text, row)),
+  })).sort((a, b) => Number(a.startNs - b.startNs));
+}
+
 export function traceReaderContract(open: () => Promise<TraceFixture>): readonly ContractCase[] {
   const fixture = once(async () => {
     const opened = await open();
@@ -204,7 +252,15 @@ export function traceReaderContract(open: () => Promise<TraceFixture>): readonly
       ];
       assert.deepEqual(plain(lean), plain(rich));
     }),
+    reading("gives the same spans in columns, each once", async (reader) => {
+      for (const { traceId } of [rich, ...failing]) {
+        const spans = await reader.trace(traceId);
+        assert.deepEqual(told(await reader.columns(traceId, askedTexts)), spans.map(toldOf));
+      }
+    }),
     reading("knows nothing of an unknown trace", async (reader) => {
+      assert.deepEqual((await reader.columns(hex("d", 32), askedTexts)).ids, []);
+      assert.deepEqual((await reader.columns("' OR 1 = 1 --", askedTexts)).ids, []);
       assert.deepEqual(await reader.trace(hex("d", 32)), []);
       assert.deepEqual(await reader.trace("' OR 1 = 1 --"), []);
     }),

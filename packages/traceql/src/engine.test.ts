@@ -35,6 +35,7 @@ function readerOf(
   const refused = () => Promise.reject(new Error("not asked for here"));
   return {
     trace: () => Promise.resolve(trace),
+    columns: refused,
     traces: (ids) => Promise.resolve(ids.map(() => trace)),
     candidates: () =>
       Promise.resolve([{ traceId: "a".repeat(32), newestNs: trace[0]?.startNs ?? 0n }]),

@@ -8,8 +8,8 @@
  *
  * Two calls are the same when service, kind and name agree after numbers and ids in the name are masked.
  */
-import type { Span } from "@skopos/model";
-import { childrenOf, type SpanForest } from "./forest.ts";
+import { spanKinds, spanStatuses } from "@skopos/model";
+import { childrenOf, type TraceShape } from "./forest.ts";
 
 export interface CallPattern {
   readonly kind: "retry" | "repeated" | "serial";
@@ -34,14 +34,15 @@ const savableShareMin = 0.05;
 const patternsMax = 50;
 
 /** Most to gain first; retries before the others. At most 50. */
-export function callPatterns(forest: SpanForest): CallPattern[] {
+export function callPatterns(shape: TraceShape): CallPattern[] {
   const found: CallPattern[] = [];
-  for (let index = 0; index < forest.spans.length; index++) {
-    if ((forest.descendants[index] ?? 0) < 2) continue;
-    const calls = [...childrenOf(forest, index)].filter((child) => isCall(forest, child));
-    if (calls.length >= 2) found.push(...patternsBelow(forest, index, calls));
+  const samenessOf = sameness(shape);
+  for (let index = 0; index < shape.count; index++) {
+    if ((shape.descendants[index] ?? 0) < 2) continue;
+    const calls = [...childrenOf(shape, index)].filter((child) => isCall(shape, child));
+    if (calls.length >= 2) found.push(...patternsBelow(shape, index, calls, samenessOf));
   }
-  const worthMin = forest.durationNs * savableShareMin;
+  const worthMin = shape.durationNs * savableShareMin;
   return found
     .filter(({ kind, savableNs }) => kind === "retry" || savableNs >= worthMin)
     .sort((a, b) => weight(b) - weight(a) || b.savableNs - a.savableNs)
@@ -50,56 +51,81 @@ export function callPatterns(forest: SpanForest): CallPattern[] {
 
 const weight = ({ kind }: CallPattern) => (kind === "retry" ? 1 : 0);
 
+const client = spanKinds.indexOf("client");
+const error = spanStatuses.indexOf("error");
+
 /** Something the parent waits for elsewhere: a client span, or a child of another service. */
-function isCall(forest: SpanForest, index: number): boolean {
-  const span = forest.spans[index];
-  const parent = forest.spans[forest.parent[index] ?? -1];
-  return span?.kind === "client" || (span !== undefined && span.service !== parent?.service);
+function isCall({ columns, row, parent }: TraceShape, index: number): boolean {
+  const own = row[index] ?? -1;
+  const above = row[parent[index] ?? -1] ?? -1;
+  return columns.kind[own] === client || columns.service.at[own] !== columns.service.at[above];
 }
 
 const variable = /[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{16,}\b|\d+/gi;
-const sameness = ({ service, kind, name }: Span) =>
-  `${kind}\u0000${service}\u0000${name.replace(variable, "#")}`;
 
-function patternsBelow(forest: SpanForest, parent: number, calls: number[]): CallPattern[] {
-  const groups = new Map<string, number[]>();
+/** By index: a number that calls share which are the same. */
+function sameness({ columns, row }: TraceShape): (index: number) => number {
+  const { service, name, kind } = columns;
+  const masks = new Map<string, number>();
+  const maskOf = Int32Array.from(name.texts, (text) => {
+    const masked = text.replace(variable, "#");
+    const known = masks.get(masked);
+    if (known === undefined) masks.set(masked, masks.size);
+    return known ?? masks.size - 1;
+  });
+  return (index) => {
+    const at = row[index] ?? 0;
+    const called = (maskOf[name.at[at] ?? 0] ?? 0) * service.texts.length + (service.at[at] ?? 0);
+    return called * spanKinds.length + (kind[at] ?? 0);
+  };
+}
+
+function patternsBelow(
+  shape: TraceShape,
+  parent: number,
+  calls: readonly number[],
+  samenessOf: (index: number) => number,
+): CallPattern[] {
+  const groups = new Map<number, number[]>();
   for (const call of calls) {
-    const span = forest.spans[call];
-    if (!span) continue;
-    const key = sameness(span);
+    const key = samenessOf(call);
     const group = groups.get(key);
     if (group) group.push(call);
     else groups.set(key, [call]);
   }
   const found: CallPattern[] = [];
   for (const group of groups.values()) {
-    const chain = longestSerial(forest, group);
+    const chain = longestSerial(shape, group);
     if (chain.length < 2) continue;
-    const attempts = retriesOf(forest, chain);
-    if (attempts.length > 1) found.push(pattern(forest, "retry", parent, attempts));
-    else if (chain.length >= repeatedMin) found.push(pattern(forest, "repeated", parent, chain));
+    const attempts = retriesOf(shape, chain);
+    if (attempts.length > 1) found.push(pattern(shape, "retry", parent, attempts));
+    else if (chain.length >= repeatedMin) found.push(pattern(shape, "repeated", parent, chain));
   }
   const firsts = [...groups.values()].map((group) => group[0] ?? 0);
-  const serial = firsts.length > 1 && noneOverlap(forest, calls) ? firsts : [];
-  if (serial.length > 1) found.push(pattern(forest, "serial", parent, serial));
+  const serial = firsts.length > 1 && noneOverlap(shape, calls) ? firsts : [];
+  if (serial.length > 1) found.push(pattern(shape, "serial", parent, serial));
   return found;
 }
 
 /** The calls that begin after the ones before have ended. */
-function longestSerial(forest: SpanForest, calls: readonly number[]): number[] {
+function longestSerial(shape: TraceShape, calls: readonly number[]): number[] {
   const chain: number[] = [];
   let reached = -Infinity;
   for (const call of calls) {
-    if ((forest.startNs[call] ?? 0) < reached) continue;
+    if ((shape.startNs[call] ?? 0) < reached) continue;
     chain.push(call);
-    reached = forest.endNs[call] ?? 0;
+    reached = shape.endNs[call] ?? 0;
   }
   return chain;
 }
 
+function failedAt({ columns, row }: TraceShape, index: number): boolean {
+  return columns.status[row[index] ?? -1] === error;
+}
+
 /** The first run of failed attempts with the attempt that followed; empty when no call failed and was tried again. */
-function retriesOf(forest: SpanForest, chain: readonly number[]): number[] {
-  const failed = (index: number) => forest.spans[index]?.status === "error";
+function retriesOf(shape: TraceShape, chain: readonly number[]): number[] {
+  const failed = (index: number) => failedAt(shape, index);
   const first = chain.findIndex(failed);
   if (first < 0 || first === chain.length - 1) return [];
   let last = first;
@@ -107,29 +133,30 @@ function retriesOf(forest: SpanForest, chain: readonly number[]): number[] {
   return chain.slice(first, last + 1);
 }
 
-function noneOverlap(forest: SpanForest, calls: readonly number[]): boolean {
-  return longestSerial(forest, calls).length === calls.length;
+function noneOverlap(shape: TraceShape, calls: readonly number[]): boolean {
+  return longestSerial(shape, calls).length === calls.length;
 }
 
 function pattern(
-  forest: SpanForest,
+  shape: TraceShape,
   kind: CallPattern["kind"],
   parent: number,
   calls: readonly number[],
 ): CallPattern {
-  const lengthOf = (call: number) => (forest.endNs[call] ?? 0) - (forest.startNs[call] ?? 0);
+  const lengthOf = (call: number) => (shape.endNs[call] ?? 0) - (shape.startNs[call] ?? 0);
   const longest = calls.reduce((a, b) => (lengthOf(b) > lengthOf(a) ? b : a));
   const sumNs = calls.reduce((sum, call) => sum + lengthOf(call), 0);
   const last = calls.at(-1) ?? 0;
-  const span = forest.spans[longest];
+  const { service, name } = shape.columns;
+  const row = shape.row[longest] ?? -1;
   return {
     kind,
     parent,
     calls,
-    name: span?.name ?? "",
-    service: span?.service ?? "",
-    spentNs: (forest.endNs[last] ?? 0) - (forest.startNs[calls[0] ?? 0] ?? 0),
+    name: name.texts[name.at[row] ?? -1] ?? "",
+    service: service.texts[service.at[row] ?? -1] ?? "",
+    spentNs: (shape.endNs[last] ?? 0) - (shape.startNs[calls[0] ?? 0] ?? 0),
     savableNs: kind === "retry" ? sumNs - lengthOf(last) : sumNs - lengthOf(longest),
-    recovered: kind === "retry" && forest.spans[last]?.status !== "error",
+    recovered: kind === "retry" && !failedAt(shape, last),
   };
 }

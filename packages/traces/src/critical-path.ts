@@ -3,7 +3,7 @@
  * child that finished last before it, and between children the span itself (as Jaeger's critical path). Children that end after
  * their parent, or start before it, did not decide and are passed over.
  */
-import { childrenOf, type SpanForest } from "./forest.ts";
+import { childrenOf, type TraceShape } from "./forest.ts";
 
 /** A stretch of the path: between `fromNs` and `toNs` the trace waited for the span itself, not for a child. */
 export interface PathSegment {
@@ -13,17 +13,17 @@ export interface PathSegment {
   readonly toNs: number;
 }
 
-/** By time. Empty for a forest without spans. */
-export function criticalPath(forest: SpanForest): PathSegment[] {
-  if (forest.spans.length === 0) return [];
-  const { startNs, endNs } = forest;
+/** By time. Empty for a trace without spans. */
+export function criticalPath(shape: TraceShape): PathSegment[] {
+  if (shape.count === 0) return [];
+  const { startNs, endNs } = shape;
   const segments: PathSegment[] = [];
   const pending: { index: number; untilNs: number }[] = [{ index: 0, untilNs: Infinity }];
   for (let item = pending.pop(); item; item = pending.pop()) {
     const { index } = item;
     const begin = startNs[index] ?? 0;
     let until = Math.min(item.untilNs, endNs[index] ?? 0);
-    const lastFirst = [...childrenOf(forest, index)].sort(
+    const lastFirst = [...childrenOf(shape, index)].sort(
       (a, b) => (endNs[b] ?? 0) - (endNs[a] ?? 0),
     );
     for (const child of lastFirst) {

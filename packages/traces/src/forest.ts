@@ -7,11 +7,15 @@
  *
  * Times are nanoseconds since the earliest start: doubles hold them exactly for 104 days.
  */
-import type { Span } from "@skopos/model";
+import { type Span, type SpanColumns, spanKinds } from "@skopos/model";
+import { columnsOfSpans } from "./columns.ts";
 
-export interface SpanForest {
-  /** Depth-first; the other columns are by index into this. */
-  readonly spans: readonly Span[];
+/** The trees without what their spans say. Columns are by index in depth-first order. */
+export interface TraceShape {
+  readonly count: number;
+  /** What it was built from, and of which row there each span is. */
+  readonly columns: SpanColumns;
+  readonly row: Int32Array;
   /** −1 for roots. A parent stands before its children. */
   readonly parent: Int32Array;
   readonly depth: Int32Array;
@@ -25,77 +29,93 @@ export interface SpanForest {
   readonly durationNs: number;
 }
 
+export interface SpanForest extends TraceShape {
+  /** Depth-first; the columns are by index into this. */
+  readonly spans: readonly Span[];
+}
+
 /** Children of `index`, by start. */
-export function* childrenOf(forest: SpanForest, index: number): Generator<number> {
-  const end = index + (forest.descendants[index] ?? 0);
-  for (let child = index + 1; child <= end; child += 1 + (forest.descendants[child] ?? 0))
+export function* childrenOf(shape: TraceShape, index: number): Generator<number> {
+  const end = index + (shape.descendants[index] ?? 0);
+  for (let child = index + 1; child <= end; child += 1 + (shape.descendants[child] ?? 0))
     yield child;
 }
 
 /** `spans` are those of one trace, in any order. */
 export function buildForest(spans: readonly Span[]): SpanForest {
-  const count = spans.length;
-  const parents = cutCycles(parentsOf(spans));
-  const originNs = spans.reduce(
-    (least, { startNs }) => (startNs < least ? startNs : least),
-    spans[0]?.startNs ?? 0n,
-  );
-  const starts = Float64Array.from(spans, ({ startNs }) => Number(startNs - originNs));
-  const order = depthFirst(spans, parents, starts);
-  const rankOf = new Int32Array(count);
-  order.forEach((from, rank) => (rankOf[from] = rank));
-
-  const forest = {
-    spans: Array.from(order, (from) => spans[from]).filter((span) => span !== undefined),
-    parent: new Int32Array(count).fill(-1),
-    depth: new Int32Array(count),
-    descendants: new Int32Array(count),
-    startNs: new Float64Array(count),
-    endNs: new Float64Array(count),
-    originNs,
-    durationNs: 0,
-  };
-  for (let rank = 0; rank < count; rank++) {
-    const from = order[rank] ?? 0;
-    const parent = parents[from] ?? -1;
-    const start = starts[from] ?? 0;
-    const end = start + Math.max(0, spans[from]?.durationNs ?? 0);
-    forest.startNs[rank] = start;
-    forest.endNs[rank] = end;
-    if (end > forest.durationNs) forest.durationNs = end;
-    if (parent < 0) continue;
-    forest.parent[rank] = rankOf[parent] ?? -1;
-    forest.depth[rank] = (forest.depth[rankOf[parent] ?? 0] ?? 0) + 1;
-  }
-  for (let rank = count - 1; rank > 0; rank--) {
-    const parent = forest.parent[rank] ?? -1;
-    if (parent >= 0)
-      forest.descendants[parent] =
-        (forest.descendants[parent] ?? 0) + 1 + (forest.descendants[rank] ?? 0);
-  }
-  return forest;
+  const shape = buildShape(columnsOfSpans(spans));
+  const ordered = Array.from(shape.row, (row) => spans[row]).filter((span) => span !== undefined);
+  return { ...shape, spans: ordered };
 }
 
-const callerKinds: ReadonlySet<Span["kind"]> = new Set(["client", "producer"]);
+export function buildShape(columns: SpanColumns): TraceShape {
+  const count = columns.id.length;
+  const parents = cutCycles(parentsOf(columns));
+  const row = depthFirst(columns, parents);
+  const indexOf = new Int32Array(count);
+  for (let index = 0; index < count; index++) indexOf[row[index] ?? 0] = index;
 
-function parentsOf(spans: readonly Span[]): Int32Array {
+  const parent = new Int32Array(count).fill(-1);
+  const depth = new Int32Array(count);
+  const descendants = new Int32Array(count);
+  const startNs = new Float64Array(count);
+  const endNs = new Float64Array(count);
+  let durationNs = 0;
+  for (let index = 0; index < count; index++) {
+    const from = row[index] ?? 0;
+    const start = columns.startNs[from] ?? 0;
+    const end = start + Math.max(0, columns.durationNs[from] ?? 0);
+    startNs[index] = start;
+    endNs[index] = end;
+    if (end > durationNs) durationNs = end;
+    const above = parents[from] ?? -1;
+    if (above < 0) continue;
+    const at = indexOf[above] ?? -1;
+    parent[index] = at;
+    depth[index] = (depth[at] ?? 0) + 1;
+  }
+  for (let index = count - 1; index > 0; index--) {
+    const above = parent[index] ?? -1;
+    if (above >= 0) descendants[above] = (descendants[above] ?? 0) + 1 + (descendants[index] ?? 0);
+  }
+  const { originNs } = columns;
+  return {
+    count,
+    columns,
+    row,
+    parent,
+    depth,
+    descendants,
+    startNs,
+    endNs,
+    originNs,
+    durationNs,
+  };
+}
+
+/** By kind: whether it is the caller's half of a call. */
+const isCaller = spanKinds.map((kind) => kind === "client" || kind === "producer");
+
+/** By row. */
+function parentsOf({ ids, id, parentId, kind }: SpanColumns): Int32Array {
   /** By span id: the half that children belong to, and the caller's half where the id is shared. */
-  const owner = new Map<string, number>();
-  const caller = new Map<string, number>();
-  spans.forEach(({ spanId, kind }, index) => {
-    if (callerKinds.has(kind)) {
-      if (!caller.has(spanId)) caller.set(spanId, index);
-      if (!owner.has(spanId)) owner.set(spanId, index);
-      return;
-    }
-    const held = owner.get(spanId);
-    if (held === undefined || caller.get(spanId) === held) owner.set(spanId, index);
-  });
-  return Int32Array.from(spans, ({ spanId, parentSpanId, kind }, index) => {
-    const shared = caller.get(spanId);
-    if (shared !== undefined && shared !== index && !callerKinds.has(kind)) return shared;
-    return parentSpanId === "" ? -1 : (owner.get(parentSpanId) ?? -1);
-  });
+  const owner = new Int32Array(ids.length).fill(-1);
+  const caller = new Int32Array(ids.length).fill(-1);
+  for (let row = 0; row < id.length; row++) {
+    const own = id[row] ?? 0;
+    if (isCaller[kind[row] ?? 0]) {
+      if (caller[own] === -1) caller[own] = row;
+      if (owner[own] === -1) owner[own] = row;
+    } else if (owner[own] === -1 || owner[own] === caller[own]) owner[own] = row;
+  }
+  const parents = new Int32Array(id.length).fill(-1);
+  for (let row = 0; row < id.length; row++) {
+    const shared = caller[id[row] ?? 0] ?? -1;
+    const named = parentId[row] ?? -1;
+    if (shared >= 0 && shared !== row && !isCaller[kind[row] ?? 0]) parents[row] = shared;
+    else if (named >= 0) parents[row] = owner[named] ?? -1;
+  }
+  return parents;
 }
 
 /** Makes one member of every cycle a root. */
@@ -116,23 +136,24 @@ function cutCycles(parents: Int32Array): Int32Array {
   return parents;
 }
 
-function depthFirst(spans: readonly Span[], parents: Int32Array, starts: Float64Array): Int32Array {
-  const bySiblingOrder = Int32Array.from(spans.keys()).sort(
+/** Rows in depth-first order. */
+function depthFirst({ startNs, durationNs }: SpanColumns, parents: Int32Array): Int32Array {
+  const count = parents.length;
+  // An array, not a typed one: its sort makes use of rows that are ordered already, as they mostly come in long runs.
+  const bySiblingOrder = Array.from({ length: count }, (_, row) => row).sort(
     (a, b) =>
-      (starts[a] ?? 0) - (starts[b] ?? 0) ||
-      (spans[b]?.durationNs ?? 0) - (spans[a]?.durationNs ?? 0) ||
-      a - b,
+      (startNs[a] ?? 0) - (startNs[b] ?? 0) || (durationNs[b] ?? 0) - (durationNs[a] ?? 0) || a - b,
   );
   // Linked lists of children; filling them from the last makes each list ascend.
-  const first = new Int32Array(spans.length + 1).fill(-1);
-  const next = new Int32Array(spans.length).fill(-1);
-  for (let i = spans.length - 1; i >= 0; i--) {
+  const first = new Int32Array(count + 1).fill(-1);
+  const next = new Int32Array(count).fill(-1);
+  for (let i = count - 1; i >= 0; i--) {
     const index = bySiblingOrder[i] ?? 0;
     const list = (parents[index] ?? -1) + 1;
     next[index] = first[list] ?? -1;
     first[list] = index;
   }
-  const order = new Int32Array(spans.length);
+  const order = new Int32Array(count);
   const pending: number[] = [];
   let rank = 0;
   for (let at = first[0] ?? -1; at >= 0;) {

@@ -2,7 +2,7 @@ import type { Span, SpanParts, TraceEngine } from "@skopos/model";
 import type { Topology } from "@skopos/mesh";
 import { spansOf } from "@skopos/testkit";
 import { describe, expect, it } from "vitest";
-import { toTraceOutline } from "../views/trace-outline.ts";
+import { outlineJson, toTraceOutline } from "../views/trace-outline.ts";
 import { TraceInsight } from "./trace-insight.ts";
 
 const span = spansOf("posts.social");
@@ -21,7 +21,7 @@ function insightInto(spans: readonly Span[]) {
   };
   const insight = new TraceInsight({
     traces: traces as TraceEngine,
-    outline: (id) => Promise.resolve(toTraceOutline(id, spans)),
+    outline: (id) => Promise.resolve(outlineJson(toTraceOutline(id, spans))),
     topology: {} as Topology,
     nowMs: () => 0,
   });

@@ -9,6 +9,7 @@ import {
   compareTraces,
   serviceGraph,
 } from "@skopos/traces";
+import { JsonBytes } from "../http/bind.ts";
 import type { ReadOutline } from "../threads/engines.ts";
 import { serviceIdOf, serviceIdOfName } from "../views/span-entity.ts";
 import { explainedAttributes, explainTrace } from "../views/trace-explanation.ts";
@@ -40,41 +41,52 @@ const tellingRowsMax = 300;
 /** Traces longer than this are left out of comparisons and graphs. */
 const comparedSpansMax = 5000;
 
+/** Most are never looked into here, so they stay as they were sent until one is. */
+interface KnownOutline {
+  readonly json: Uint8Array;
+  readonly readMs: number;
+  outline: TraceOutline | undefined;
+}
+
 export class TraceInsight {
   readonly #parts: TraceInsightParts;
   /** Longest known first. */
-  readonly #outlines = new Map<string, { outline: TraceOutline; readMs: number }>();
+  readonly #outlines = new Map<string, KnownOutline>();
 
   constructor(parts: TraceInsightParts) {
     this.#parts = parts;
   }
 
   /** Read anew. Throws "not-found". */
-  async outline(id: string, signal: AbortSignal): Promise<TraceOutline> {
-    const outline = await this.#parts.outline(id, signal);
-    if (outline.spanIds.length === 0) throw unknownTrace(id);
+  async outline(id: string, signal: AbortSignal): Promise<JsonBytes> {
+    return new JsonBytes((await this.#read(id, signal)).json);
+  }
+
+  async #read(id: string, signal: AbortSignal): Promise<KnownOutline> {
+    const { rows, json } = await this.#parts.outline(id, signal);
+    if (rows === 0) throw unknownTrace(id);
+    const read: KnownOutline = { json, readMs: this.#parts.nowMs(), outline: undefined };
     this.#outlines.delete(id);
-    this.#outlines.set(id, { outline, readMs: this.#parts.nowMs() });
+    this.#outlines.set(id, read);
     for (const oldest of this.#outlines.keys()) {
       if (this.#outlines.size <= outlinesMax) break;
       this.#outlines.delete(oldest);
     }
-    return outline;
+    return read;
   }
 
   /** As it was read a moment ago: pages ask several things about a trace, one after the other. */
   async #recentOutline(id: string, signal: AbortSignal): Promise<TraceOutline> {
     const known = this.#outlines.get(id);
-    return known && this.#parts.nowMs() - known.readMs < outlineAgeMsMax
-      ? known.outline
-      : this.outline(id, signal);
+    const isRecent = known && this.#parts.nowMs() - known.readMs < outlineAgeMsMax;
+    return outlineIn(isRecent ? known : await this.#read(id, signal));
   }
 
   async span(id: string, spanId: string, signal: AbortSignal): Promise<ReplyOf<"traceSpan">> {
     // Of a client and a server that share their id, a row's place tells which is meant: "id" or "id:row".
     const [wanted = "", place] = spanId.split(":");
     let outline = await this.#recentOutline(id, signal);
-    if (!outline.spanIds.includes(wanted)) outline = await this.outline(id, signal);
+    if (!outline.spanIds.includes(wanted)) outline = outlineIn(await this.#read(id, signal));
     const named = place === undefined ? -1 : Number(place);
     const row = outline.spanIds[named] === wanted ? named : outline.spanIds.indexOf(wanted);
     const parts = { spanIds: [wanted] };
@@ -84,7 +96,7 @@ export class TraceInsight {
     const span = spans.find(({ kind }) => kind === outline.kind[row]) ?? spans[0];
     if (!span || row < 0) throw new SkoposError("not-found", `trace ${id} has no span ${wanted}`);
     const ownMs = outline.exclusiveMs[row] ?? 0;
-    const critical = outline.criticalPath.some((stretch) => stretch.row === row);
+    const critical = outline.criticalPath.rows.includes(row);
     return {
       span: toSpanJson(span, BigInt(outline.startNs), ownMs, critical),
       links: span.links.map(({ traceId, spanId: linked }) => ({ traceId, spanId: linked })),
@@ -321,6 +333,12 @@ function placed(
   const byRow: (Span | undefined)[] = [];
   for (const row of rows) byRow[row] = known.get(keyOf(spanIds[row], kind[row]));
   return byRow;
+}
+
+function outlineIn(known: KnownOutline): TraceOutline {
+  // Written by `outlineJson`.
+  known.outline ??= JSON.parse(new TextDecoder().decode(known.json)) as TraceOutline;
+  return known.outline;
 }
 
 function unknownTrace(id: string): SkoposError {

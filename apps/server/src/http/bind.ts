@@ -19,8 +19,19 @@ interface Call<Name extends RouteName> {
 }
 
 export type ApiHandlers = {
-  readonly [Name in RouteName]: (call: Call<Name>) => Promise<ReplyOf<Name>> | ReplyOf<Name>;
+  readonly [Name in RouteName]: (call: Call<Name>) => Reply<Name>;
 };
+
+type Reply<Name extends RouteName> = Promise<ReplyOf<Name> | JsonBytes> | ReplyOf<Name>;
+
+/** A reply that was put into words where it was made. */
+export class JsonBytes {
+  readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+}
 
 const anonymous: Principal = { user: "anonymous", role: "viewer", csrfToken: "" };
 
@@ -71,10 +82,10 @@ function bindRoute<Name extends RouteName>(
         signal: goneSignal(reply),
         reply,
       };
-      const handler = handlers[name] as (
-        call: Call<Name>,
-      ) => Promise<ReplyOf<Name>> | ReplyOf<Name>;
-      const bytes = Buffer.from(JSON.stringify(await handler(call)));
+      const handler = handlers[name] as (call: Call<Name>) => Reply<Name>;
+      const answer = await handler(call);
+      const bytes =
+        answer instanceof JsonBytes ? answer.bytes : Buffer.from(JSON.stringify(answer));
       reply.type("application/json; charset=utf-8");
       await sendBig(request, reply, { bytes, deflated: undefined });
       return reply;

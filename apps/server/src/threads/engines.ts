@@ -1,7 +1,6 @@
 /** The engines as the main thread sees them: every question goes to a query thread. */
-import type { TraceOutline } from "@skopos/api";
 import type { LogEngine, MetricEngine, TraceEngine } from "@skopos/model";
-import { readTraceOutline } from "../views/trace-outline.ts";
+import { askTraceOutline, type OutlineJson } from "../views/trace-outline.ts";
 import type { QueryPool } from "./query-pool.ts";
 
 export interface Engines {
@@ -11,7 +10,7 @@ export interface Engines {
 }
 
 /** A trace in columns; without rows when the trace is unknown. */
-export type ReadOutline = (traceId: string, signal: AbortSignal) => Promise<TraceOutline>;
+export type ReadOutline = (traceId: string, signal: AbortSignal) => Promise<OutlineJson>;
 
 /** `remote` stands where the store's engine would, when the configuration names another server. */
 export function createEngines(
@@ -62,7 +61,7 @@ export function createEngines(
   };
   const elsewhere = remote.traces;
   const outline: ReadOutline = elsewhere
-    ? (traceId, signal) => readTraceOutline(elsewhere, traceId, signal)
+    ? (traceId, signal) => askTraceOutline(elsewhere, traceId, signal)
     : (traceId, signal) => pool.call("traceOutline", { traceId }, { signal });
   return { metrics, traces, logs, ...remote, outline };
 }

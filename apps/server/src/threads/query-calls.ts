@@ -24,9 +24,10 @@ import type {
   TraceSearchResult,
 } from "@skopos/model";
 import type { ReadRequest } from "@skopos/ingest";
-import type { QueryExplanation, TraceOutline } from "@skopos/api";
+import type { QueryExplanation } from "@skopos/api";
 import type { JsonNode } from "@skopos/promql/syntax";
 import type { ClickHouseConnection, HeadCardinality, HeadShare } from "@skopos/store";
+import type { OutlineJson } from "../views/trace-outline.ts";
 import type { FederateRequest } from "./federation.ts";
 
 /** What a query thread is started with. */
@@ -108,8 +109,7 @@ export type QueryCalls = {
     within: TimeRange | undefined;
     parts: SpanParts | undefined;
   }): Promise<Span[]>;
-  /** Columns cross threads many times faster than spans do. */
-  traceOutline(request: { traceId: string }): Promise<TraceOutline>;
+  traceOutline(request: { traceId: string }): Promise<OutlineJson>;
   traces(request: {
     traceIds: readonly string[];
     within: TimeRange | undefined;

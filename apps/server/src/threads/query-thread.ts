@@ -53,7 +53,8 @@ const metrics = createMaskedReader(
   }),
   new Tombstones(data.tombstonesFile, marks),
 );
-const traces = createTraceEngine(createTraceReader(client));
+const traceReader = createTraceReader(client);
+const traces = createTraceEngine(traceReader);
 const logs = createLogEngine(createLogReader(client));
 const rangeCache = new RangeCache({
   clock: systemClock,
@@ -126,7 +127,7 @@ serveCalls<QueryCalls>(parentPort, {
   labelValues: ({ name, ...request }) => metrics.labelValues(name, request),
 
   trace: ({ traceId, within, parts }, { signal }) => traces.trace(traceId, signal, within, parts),
-  traceOutline: ({ traceId }, { signal }) => readTraceOutline(traces, traceId, signal),
+  traceOutline: ({ traceId }, { signal }) => readTraceOutline(traceReader, traceId, signal),
   traces: ({ traceIds, within }, { signal }) => traces.traces(traceIds, signal, within),
   searchTraces: ({ query, spansPerSet, ...range }, { signal }) =>
     traces.search(query, {

@@ -2,7 +2,7 @@
 import type { EntityRef } from "@skopos/api";
 import type { Span } from "@skopos/model";
 
-function textAt(attributes: Span["resource"], ...keys: string[]): string | undefined {
+function textAt(attributes: Span["resource"], ...keys: readonly string[]): string | undefined {
   for (const key of keys) {
     const value = attributes[key];
     if (typeof value === "string" && value !== "") return value;
@@ -10,8 +10,11 @@ function textAt(attributes: Span["resource"], ...keys: string[]): string | undef
   return undefined;
 }
 
-const namespaceKeys = ["k8s.namespace.name", "service.namespace"];
-const requestIdKeys = ["guid:x-request-id", "http.request.header.x-request-id"];
+export const namespaceKeys: readonly string[] = ["k8s.namespace.name", "service.namespace"];
+export const requestIdKeys: readonly string[] = [
+  "guid:x-request-id",
+  "http.request.header.x-request-id",
+];
 /** All attributes that are read here. */
 export const entityAttributes: readonly string[] = [...namespaceKeys, ...requestIdKeys];
 
@@ -19,11 +22,14 @@ export const entityAttributes: readonly string[] = [...namespaceKeys, ...request
  * "namespace/name": of a sidecar from "name.namespace", which Istio makes its service name, of an application from
  * OpenTelemetry's resource attributes. Undefined when no namespace is told.
  */
-export function serviceIdOf(span: Span): string | undefined {
-  const dot = span.service.lastIndexOf(".");
-  if (dot > 0) return `${span.service.slice(dot + 1)}/${span.service.slice(0, dot)}`;
-  const namespace = textAt(span.resource, ...namespaceKeys);
-  return namespace === undefined ? undefined : `${namespace}/${span.service}`;
+export function serviceIdOf({ service, resource }: Span): string | undefined {
+  return serviceId(service, textAt(resource, ...namespaceKeys));
+}
+
+function serviceId(service: string, namespace: string | undefined): string | undefined {
+  const dot = service.lastIndexOf(".");
+  if (dot > 0) return `${service.slice(dot + 1)}/${service.slice(0, dot)}`;
+  return namespace === undefined ? undefined : `${namespace}/${service}`;
 }
 
 /** "namespace/name" of Istio's "name.namespace"; other names stay. */
@@ -32,8 +38,13 @@ export function serviceIdOfName(name: string): string {
   return parts ? `${parts[2]}/${parts[1]}` : name;
 }
 
-export function serviceEntity(span: Span): EntityRef | null {
-  const id = serviceIdOf(span);
+export function serviceEntity({ service, resource }: Span): EntityRef | null {
+  return serviceEntityOf(service, textAt(resource, ...namespaceKeys));
+}
+
+/** Of the service that is named so; `told` is the namespace that its resource tells. */
+export function serviceEntityOf(service: string, told: string | undefined): EntityRef | null {
+  const id = serviceId(service, told);
   if (id === undefined) return null;
   const [namespace = "", name = ""] = id.split("/");
   return { kind: "service", id, name, namespace };

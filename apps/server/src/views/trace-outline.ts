@@ -1,47 +1,69 @@
 /** A trace in columns, with what is understood of it. */
-import type { EntityRef, TraceOutline } from "@skopos/api";
-import type { Span, TraceEngine } from "@skopos/model";
+import type { TraceOutline } from "@skopos/api";
 import {
-  buildForest,
+  type FirstText,
+  type Span,
+  type SpanColumns,
+  spanKinds,
+  spanStatuses,
+  type TextColumn,
+  type TraceEngine,
+  type TraceReader,
+} from "@skopos/model";
+import {
+  buildShape,
   type CallPattern,
   callPatterns,
+  columnsOfSpans,
   criticalPath,
   errorOrigin,
   exclusiveTimes,
   type PathSegment,
-  type SpanForest,
+  type TraceShape,
 } from "@skopos/traces";
-import { entityAttributes, requestIdOf, serviceEntity } from "./span-entity.ts";
+import { entityAttributes, namespaceKeys, requestIdKeys, serviceEntityOf } from "./span-entity.ts";
+
+/** An outline as it goes over HTTP: no objects cross threads. */
+export interface OutlineJson {
+  readonly rows: number;
+  readonly json: Uint8Array<ArrayBuffer>;
+}
 
 const toMs = (ns: number) => ns / 1e6;
-
-/** Numbers texts in order of appearance. */
-class Dictionary {
-  readonly #indexOf = new Map<string, number>();
-
-  index(text: string): number {
-    const known = this.#indexOf.get(text);
-    if (known !== undefined) return known;
-    this.#indexOf.set(text, this.#indexOf.size);
-    return this.#indexOf.size - 1;
-  }
-
-  texts(): string[] {
-    return [...this.#indexOf.keys()];
-  }
-}
 
 /** Of one trace; readers stop there as well. */
 const traceSpansMax = 100_000;
 
-/** The outline with no more read of each span than it needs. */
+/** What an outline needs of attributes, in the order in which the functions below find them. */
+const firstTexts: readonly FirstText[] = [
+  { scope: "resource", keys: namespaceKeys },
+  { scope: "span", keys: requestIdKeys },
+];
+
+/** From the store, with no more read of each span than an outline needs. */
 export async function readTraceOutline(
+  reader: Pick<TraceReader, "columns">,
+  traceId: string,
+  signal?: AbortSignal,
+): Promise<OutlineJson> {
+  const columns = await reader.columns(traceId, firstTexts, signal);
+  return outlineJson(outlineOf(traceId, columns, traceSpansMax));
+}
+
+/** From an engine, which knows whole spans alone. */
+export async function askTraceOutline(
   traces: Pick<TraceEngine, "trace">,
   traceId: string,
   signal?: AbortSignal,
-): Promise<TraceOutline> {
+): Promise<OutlineJson> {
   const parts = { attributes: entityAttributes };
-  return toTraceOutline(traceId, await traces.trace(traceId, signal, undefined, parts));
+  const spans = await traces.trace(traceId, signal, undefined, parts);
+  return outlineJson(toTraceOutline(traceId, spans));
+}
+
+export function outlineJson(outline: TraceOutline): OutlineJson {
+  const json = new TextEncoder().encode(JSON.stringify(outline));
+  return { rows: outline.spanIds.length, json };
 }
 
 /** `spans` are those of one trace, in any order; `spansMax` is how many are read of one trace at most. */
@@ -50,55 +72,95 @@ export function toTraceOutline(
   spans: readonly Span[],
   spansMax = traceSpansMax,
 ): TraceOutline {
-  const forest = buildForest(spans);
-  const own = exclusiveTimes(forest);
-  const path = criticalPath(forest);
-  const services = new Dictionary();
-  const names = new Dictionary();
-  const service = forest.spans.map((span) => services.index(span.service));
-  const name = forest.spans.map((span) => names.index(span.name));
-  const origin = errorOrigin(forest);
-  const entities = new Map<string, EntityRef | null>();
-  for (const span of forest.spans)
-    if (!entities.get(span.service)) entities.set(span.service, serviceEntity(span));
+  return outlineOf(traceId, columnsOfSpans(spans, firstTexts), spansMax);
+}
+
+function outlineOf(traceId: string, columns: SpanColumns, spansMax: number): TraceOutline {
+  const shape = buildShape(columns);
+  const own = exclusiveTimes(shape);
+  const path = criticalPath(shape);
+  const service = inOrder(columns.service, shape);
+  const name = inOrder(columns.name, shape);
+  const origin = errorOrigin(shape);
+  const rows = (values: Int32Array | Float64Array) => Array.from(values);
   return {
     traceId,
-    startNs: forest.originNs.toString(),
-    durationMs: toMs(forest.durationNs),
-    truncated: spans.length >= spansMax,
-    services: services.texts().map((text) => ({ name: text, entity: entities.get(text) ?? null })),
-    names: names.texts(),
-    spanIds: forest.spans.map(({ spanId }) => spanId),
-    parent: [...forest.parent],
-    depth: [...forest.depth],
-    below: [...forest.descendants],
-    service,
-    name,
-    kind: forest.spans.map(({ kind }) => kind),
-    status: forest.spans.map(({ status }) => status),
-    offsetMs: Array.from(forest.startNs, toMs),
-    durationsMs: Array.from(forest.endNs, (end, row) => toMs(end - (forest.startNs[row] ?? 0))),
+    startNs: shape.originNs.toString(),
+    durationMs: toMs(shape.durationNs),
+    truncated: shape.count >= spansMax,
+    services: withEntities(service, shape),
+    names: name.texts,
+    spanIds: Array.from(shape.row, (row) => columns.ids[columns.id[row] ?? -1] ?? ""),
+    parent: rows(shape.parent),
+    depth: rows(shape.depth),
+    below: rows(shape.descendants),
+    service: service.at,
+    name: name.at,
+    kind: Array.from(shape.row, (row) => spanKinds[columns.kind[row] ?? 0] ?? "unspecified"),
+    status: Array.from(shape.row, (row) => spanStatuses[columns.status[row] ?? 0] ?? "unset"),
+    offsetMs: Array.from(shape.startNs, toMs),
+    durationsMs: Array.from(shape.endNs, (end, index) => toMs(end - (shape.startNs[index] ?? 0))),
     exclusiveMs: Array.from(own, toMs),
-    criticalPath: path.map(({ index, fromNs, toNs }) => ({
-      row: index,
-      fromMs: toMs(fromNs),
-      toMs: toMs(toNs),
-    })),
+    criticalPath: {
+      rows: path.map(({ index }) => index),
+      fromMs: path.map(({ fromNs }) => toMs(fromNs)),
+      toMs: path.map(({ toNs }) => toMs(toNs)),
+    },
     errorOrigin: origin < 0 ? null : origin,
-    requestId: requestIdOf(forest.spans),
-    patterns: callPatterns(forest).map((pattern) => ({
+    requestId: firstRequestId(shape),
+    patterns: callPatterns(shape).map((pattern) => ({
       kind: pattern.kind,
       parent: pattern.parent,
       rows: [...pattern.calls],
-      text: patternText(forest, pattern),
+      text: patternText(shape, pattern),
       savableMs: toMs(pattern.savableNs),
     })),
-    byService: serviceTimes(forest, service, own, path),
+    byService: serviceTimes(shape, service.at, own, path),
   };
 }
 
+/** A column in the order of the shape, its texts numbered in order of appearance. */
+function inOrder(
+  { texts, at }: TextColumn,
+  { row }: TraceShape,
+): { texts: string[]; at: number[] } {
+  const numbers = new Int32Array(texts.length).fill(-1);
+  const seen: string[] = [];
+  const ordered = Array.from(row, (from) => {
+    const text = at[from] ?? -1;
+    if (numbers[text] === -1) numbers[text] = seen.push(texts[text] ?? "") - 1;
+    return numbers[text] ?? 0;
+  });
+  return { texts: seen, at: ordered };
+}
+
+function* textsInOrder(column: TextColumn | undefined, { row }: TraceShape): Generator<string> {
+  for (const from of row) yield column?.texts[column.at[from] ?? -1] ?? "";
+}
+
+function firstRequestId(shape: TraceShape): string | null {
+  for (const text of textsInOrder(shape.columns.firstTexts[1], shape)) if (text !== "") return text;
+  return null;
+}
+
+/** A service is of the namespace that the first of its spans tells which tells one. */
+function withEntities(
+  { texts, at }: { texts: readonly string[]; at: readonly number[] },
+  shape: TraceShape,
+): TraceOutline["services"] {
+  const told: (string | undefined)[] = [];
+  let index = 0;
+  for (const namespace of textsInOrder(shape.columns.firstTexts[0], shape)) {
+    const service = at[index++] ?? 0;
+    if (namespace !== "") told[service] ??= namespace;
+  }
+  return texts.map((name, service) => ({ name, entity: serviceEntityOf(name, told[service]) }));
+}
+
+const error = spanStatuses.indexOf("error");
+
 function serviceTimes(
-  forest: SpanForest,
+  shape: TraceShape,
   service: readonly number[],
   own: Float64Array,
   path: readonly PathSegment[],
@@ -116,12 +178,12 @@ function serviceTimes(
     sums.set(of, sum);
     return sum;
   };
-  forest.spans.forEach((span, row) => {
-    const sum = sumOf(row);
+  for (let index = 0; index < shape.count; index++) {
+    const sum = sumOf(index);
     sum.spans++;
-    if (span.status === "error") sum.errors++;
-    sum.exclusiveMs += toMs(own[row] ?? 0);
-  });
+    if (shape.columns.status[shape.row[index] ?? -1] === error) sum.errors++;
+    sum.exclusiveMs += toMs(own[index] ?? 0);
+  }
   for (const { index, fromNs, toNs } of path) sumOf(index).criticalMs += toMs(toNs - fromNs);
   return [...sums.values()].sort((a, b) => b.criticalMs - a.criticalMs);
 }
@@ -129,9 +191,10 @@ function serviceTimes(
 const milliseconds = (ns: number) =>
   `${toMs(ns) >= 10 ? toMs(ns).toFixed(0) : toMs(ns).toFixed(1)} ms`;
 
-function patternText(forest: SpanForest, pattern: CallPattern): string {
+function patternText(shape: TraceShape, pattern: CallPattern): string {
   const { kind, calls, name, savableNs, recovered } = pattern;
-  const caller = forest.spans[pattern.parent]?.service ?? "";
+  const { texts, at } = shape.columns.service;
+  const caller = texts[at[shape.row[pattern.parent] ?? -1] ?? -1] ?? "";
   switch (kind) {
     case "retry":
       return `${caller} tried “${name}” ${calls.length} times: ${recovered ? "the last attempt succeeded" : "none succeeded"}; the failed attempts took ${milliseconds(savableNs)}`;

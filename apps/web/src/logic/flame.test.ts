@@ -23,7 +23,7 @@ function outlineOf(rows: readonly Row[]): TraceOutline {
     offsetMs: [],
     durationsMs: [],
     exclusiveMs: rows.map(([, , , ms]) => ms),
-    criticalPath: [],
+    criticalPath: { rows: [], fromMs: [], toMs: [] },
     errorOrigin: null,
     requestId: null,
     patterns: [],

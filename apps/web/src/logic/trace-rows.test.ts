@@ -25,7 +25,7 @@ const outline: TraceOutline = {
   offsetMs: [0, 0, 30, 35, 80],
   durationsMs: [100, 20, 40, 30, 10],
   exclusiveMs: [30, 20, 10, 30, 10],
-  criticalPath: [],
+  criticalPath: { rows: [], fromMs: [], toMs: [] },
   errorOrigin: 3,
   requestId: null,
   patterns: [],

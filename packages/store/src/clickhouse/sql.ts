@@ -58,6 +58,15 @@ export const defaultQueryLimits: QueryLimits = {
   resultBytesMax: 256 * 1024 * 1024,
 };
 
+function settingsOf(limits: QueryLimits): ClickHouseSettings {
+  return {
+    max_execution_time: limits.executionSecondsMax,
+    max_memory_usage: String(limits.memoryBytesMax),
+    output_format_json_quote_64bit_integers: 0,
+    cancel_http_readonly_queries_on_client_close: 1,
+  };
+}
+
 function ask(
   client: ClickHouseClient,
   limits: QueryLimits,
@@ -70,15 +79,36 @@ function ask(
     query,
     query_params: bindings.values,
     format: "JSONCompactEachRow",
-    clickhouse_settings: {
-      max_execution_time: limits.executionSecondsMax,
-      max_memory_usage: String(limits.memoryBytesMax),
-      output_format_json_quote_64bit_integers: 0,
-      cancel_http_readonly_queries_on_client_close: 1,
-      ...settings,
-    },
+    clickhouse_settings: { ...settingsOf(limits), ...settings },
     ...(signal ? { abort_signal: signal } : {}),
   });
+}
+
+/** As `selectRows`, but gives blocks of the Native format. */
+export async function selectNative(
+  client: ClickHouseClient,
+  limits: QueryLimits,
+  query: string,
+  bindings: Bindings,
+  signal?: AbortSignal,
+): Promise<Buffer> {
+  try {
+    signal?.throwIfAborted();
+    const { stream } = await client.exec({
+      query: `${query} FORMAT Native`,
+      query_params: bindings.values,
+      clickhouse_settings: {
+        ...settingsOf(limits),
+        max_result_bytes: String(limits.resultBytesMax),
+      },
+      ...(signal ? { abort_signal: signal } : {}),
+    });
+    const pieces: Buffer[] = [];
+    for await (const piece of stream as AsyncIterable<Buffer>) pieces.push(piece);
+    return Buffer.concat(pieces);
+  } catch (error) {
+    throw readError(error, signal);
+  }
 }
 
 /** Runs a query and gives its rows as they come, with no limit on the result as a whole. Throws as `selectRows` does. */

@@ -8,11 +8,13 @@ import {
   type CandidateSearch,
   type CandidateTrace,
   type FieldValuesRequest,
+  type FirstText,
   type FoundTrace,
   LimitError,
   type Span,
   type SpanAggregation,
   type SpanAggregationResult,
+  type SpanColumns,
   type SpanField,
   type SpanParts,
   type SpanPredicate,
@@ -23,21 +25,24 @@ import {
   type TraceTimeRange,
 } from "@skopos/model";
 import { attributeOf } from "./attribute-text.ts";
+import { readTraceColumns } from "./trace-columns.ts";
 import { leanExpressions, type SpanRow, spanExpressions, spanOf } from "./span-rows.ts";
 import { fieldSql, fieldTextsSql, numberFieldSql, predicateSql } from "./span-sql.ts";
 import {
   anyLeafSql,
   betweenSql,
+  firstSpansSql,
   havingSql,
-  idsSql,
   indexedSql,
   joinedTimes,
   matchingSql,
   nsPerMs,
+  once,
   placeSql,
   rangeSql,
   timeSpanOf,
   type TracePlace,
+  traceSpansSql,
 } from "./trace-sql.ts";
 import { allOf, Bindings, defaultQueryLimits, type QueryLimits, selectRows } from "./sql.ts";
 
@@ -51,7 +56,6 @@ const distinctSpansMax = 2_000_000;
 /** The newest part of a range that is searched first, and what it is not worth cutting smaller than. */
 const firstWindows = 16n;
 const windowMinNs = 10_000_000_000n;
-const once = "LIMIT 1 BY trace_id, span_id, kind, service";
 
 type MatchRow = [traceId: string, count: number, matched: string[]];
 type SummaryRow = [
@@ -93,6 +97,19 @@ class ClickHouseTraceReader implements TraceReader {
     const id = fullTraceId(traceId);
     if (id === undefined) return [];
     return this.#spansOf([id], traceSpansMax, within, signal, parts);
+  }
+
+  columns(
+    traceId: string,
+    firstTexts: readonly FirstText[],
+    signal?: AbortSignal,
+  ): Promise<SpanColumns> {
+    return readTraceColumns(this.#client, this.#limits, {
+      traceId: fullTraceId(traceId),
+      firstTexts,
+      spansMax: traceSpansMax,
+      signal,
+    });
   }
 
   async traces(
@@ -213,21 +230,16 @@ class ClickHouseTraceReader implements TraceReader {
     { attributes, spanIds }: SpanParts = {},
   ): Promise<Span[]> {
     const bindings = new Bindings();
-    // ClickHouse has the place as constants by the time that it looks for granules.
-    const place = `SELECT (min(first_ns), max(last_ns), groupUniqArrayArray(services)) FROM trace_index
-      WHERE ${indexedSql(bindings, ids, within)}`;
-    const where = [
-      "has(place.3, service)",
-      "start_ns BETWEEN place.1 AND place.2",
-      idsSql(bindings, ids),
-    ];
-    if (spanIds) where.push(`lower(hex(span_id)) IN (${bindings.bind("Array(String)", spanIds)})`);
+    const { place, where } = traceSpansSql(bindings, ids, within);
+    const chosen = spanIds
+      ? `lower(hex(span_id)) IN (${bindings.bind("Array(String)", spanIds)})`
+      : "1";
     const wanted =
       attributes === undefined
         ? spanExpressions
         : leanExpressions(bindings.bind("Array(String)", attributes));
-    const query = `WITH (${place}) AS place SELECT ${wanted} FROM spans WHERE ${allOf(where)}
-      ORDER BY start_ns, duration_ns DESC ${once} LIMIT ${Math.trunc(spansMax)}`;
+    const query = `WITH (${place}) AS place SELECT ${wanted} FROM spans WHERE ${where} AND ${chosen}
+      ${firstSpansSql(spansMax)}`;
     return (await this.#rows<SpanRow>(query, bindings, signal)).map(spanOf);
   }
 

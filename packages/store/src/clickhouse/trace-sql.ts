@@ -53,6 +53,34 @@ export function indexedSql(
   return allOf([idsSql(bindings, ids), `day BETWEEN toDate(${from}) AND toDate(${to})`]);
 }
 
+/**
+ * The spans of some traces: `where`, beside the scalar `place` that the index of traces gives in the same query. ClickHouse
+ * has it as constants by the time that it looks for granules.
+ */
+export function traceSpansSql(
+  bindings: Bindings,
+  ids: readonly string[],
+  within?: TraceTimeRange,
+): { place: string; where: string } {
+  return {
+    place: `SELECT (min(first_ns), max(last_ns), groupUniqArrayArray(services)) FROM trace_index
+      WHERE ${indexedSql(bindings, ids, within)}`,
+    where: allOf([
+      "has(place.3, service)",
+      "start_ns BETWEEN place.1 AND place.2",
+      idsSql(bindings, ids),
+    ]),
+  };
+}
+
+/** Of spans that were sent twice one. */
+export const once = "LIMIT 1 BY trace_id, span_id, kind, service";
+
+/** The first ones by start time, each once. */
+export function firstSpansSql(spansMax: number): string {
+  return `ORDER BY start_ns, duration_ns DESC ${once} LIMIT ${Math.trunc(spansMax)}`;
+}
+
 /** Spans of the traces that the search is for. */
 export function matchingSql(
   bindings: Bindings,

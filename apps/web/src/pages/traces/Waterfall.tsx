@@ -160,7 +160,7 @@ export function Waterfall({ trace, color, names, selected, select }: WaterfallPr
   const marks = useMemo(
     () => ({
       retries: retryRows(trace),
-      critical: new Set(trace.criticalPath.map(({ row }) => row)),
+      critical: new Set(trace.criticalPath.rows),
     }),
     [trace],
   );
