@@ -51,7 +51,8 @@ function requestsOf(shard: number, step: number): Uint8Array[] {
           const own = all.filter((_, series) => (series + first + k) % shards === shard);
           const offsetMs = Math.floor(((first + k) * intervalMs) / targets);
           const timeMs = startMs + step * intervalMs + offsetMs;
-          return { timeMs, labels: own, values: new Float64Array(own.length).fill(step) };
+          const values = new Float64Array(own.length).fill(step);
+          return { type: "page", timeMs, labels: own, values };
         }),
       ),
     );

@@ -57,6 +57,7 @@ export async function startPrometheus(
   dir: string,
   config: object,
   port?: number,
+  features: readonly string[] = [],
 ): Promise<Peer & { port: number }> {
   mkdirSync(dir, { recursive: true });
   const file = path.join(dir, "prometheus.yml");
@@ -69,6 +70,7 @@ export async function startPrometheus(
     `--web.listen-address=127.0.0.1:${own}`,
     "--web.enable-remote-write-receiver",
     "--query.lookback-delta=5m",
+    `--enable-feature=${features.join(",")}`,
   ];
   const program = process.env["SKOPOS_PROMETHEUS"] ?? "prometheus";
   const peer = await startPeer(program, args, url, "/-/ready", `${url}/api/v1/write`);

@@ -23,6 +23,7 @@ function pageOf({ timeMs, samples }: ContractPage): SamplePage {
     if (value === "stale") writeNaN(values, i, staleNaN);
     else values[i] = value;
   return {
+    type: "page",
     timeMs: timeMs + shiftMs,
     labels: samples.map(([labels]) => LabelSet.fromMap(labels)),
     values,

@@ -113,7 +113,7 @@ function remoteWritesOf(config: ServerConfig): boolean {
 
 /** Sends samples on to other servers; undefined when the configuration names none. */
 function startRemoteWrite(
-  { config, dataDir, log, teardown }: Ground,
+  { config, dataDir, log, status, teardown }: Ground,
   telemetry: TelemetryThread,
 ): RemoteWrite | undefined {
   if (!remoteWritesOf(config)) return undefined;
@@ -127,14 +127,7 @@ function startRemoteWrite(
       config: scrapeConfig,
       externalLabels: externalLabelsOf(config),
     },
-    log,
-    ({ position }) => {
-      telemetry.caller
-        .call("remoteWritten", { position })
-        .catch((error: unknown) =>
-          log.warn({ error: messageOf(error) }, "could not tell what was written remotely"),
-        );
-    },
+    { telemetry: telemetry.caller, status, log },
   );
   teardown.add("remote write", () => thread.stop());
   return thread;

@@ -38,7 +38,8 @@ export {
 export { parseRemoteWriteConfig, type RemoteWriteConfig } from "./remote-write/config.ts";
 export { RemoteWriteReceiver } from "./remote-write/receive.ts";
 export { RemoteWriteSender, type SenderCounts } from "./remote-write/sender.ts";
-export { encodeRemoteWrite, remoteWriteHeaders, type SamplePage } from "./remote-write/encode.ts";
+export { encodeRemoteWrite, remoteWriteHeaders } from "./remote-write/encode.ts";
+export type { SamplePage } from "./remote-write/outgoing.ts";
 export { parseScrapeConfig, type ScrapeConfig, type ScrapeJob } from "./scrape/config.ts";
 export { compileRelabeling } from "./scrape/relabel.ts";
 export type { TargetStatus } from "./scrape/loop.ts";

@@ -35,7 +35,7 @@ export { MetricStore, type MetricStoreOptions, type Restored } from "./head/metr
 export type { HeadCardinality } from "./head/cardinality.ts";
 export { HeadView } from "./head/head-view.ts";
 export type { HeadShare } from "./head/memory.ts";
-export { followPages } from "./head/page-follower.ts";
+export { followMetrics } from "./head/metric-follower.ts";
 export { HeadMarks, settledAfterMs } from "./head/marks.ts";
 export { DiskLimit, type DiskUse } from "./history/disk-limit.ts";
 export { type HistoryProgress, runHistoryCarrier } from "./history/history-carrier.ts";

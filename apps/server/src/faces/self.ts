@@ -140,7 +140,28 @@ function remoteWriteFamilies(remotes: RemoteWriteProgress["remotes"]): MetricFam
   });
   if (remotes.length === 0) return [];
   return [
-    each("samples_total", "counter", "Samples that a receiver took.", (r) => r.sentSamples),
+    each(
+      "samples_total",
+      "counter",
+      "Samples that a receiver took, native histograms among them.",
+      (r) => r.sentSamples,
+    ),
+    each(
+      "histograms_total",
+      "counter",
+      "Native histograms that a receiver took.",
+      (r) => r.sentHistograms,
+    ),
+    each("exemplars_total", "counter", "Exemplars that a receiver took.", (r) => r.sentExemplars),
+    each(
+      "metadata_total",
+      "counter",
+      "Descriptions of metric families that a receiver took.",
+      (r) => r.sentMetadata,
+    ),
+    each("bytes_total", "counter", "Bytes of the requests that were taken.", (r) => r.sentBytes),
+    each("requests_total", "counter", "Requests that were answered.", (r) => r.requests),
+    each("shards", "gauge", "Requests that go side by side now.", (r) => r.shards),
     each(
       "dropped_samples_total",
       "counter",

@@ -29,6 +29,11 @@ export abstract class JournalThread {
   /** What the thread tells, but for what it logs. */
   protected abstract heard(event: string, value: unknown): void;
 
+  /** A thread that is being started again does not hear it. */
+  protected tell(message: unknown): void {
+    this.#worker.postMessage(message);
+  }
+
   /** Lets a batch that is under way end, for a few seconds. What is not carried stays in the journal. */
   async stop(): Promise<void> {
     this.#stopping = true;

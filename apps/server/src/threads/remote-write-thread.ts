@@ -11,19 +11,24 @@ import {
   invariant,
   type LabelMap,
   messageOf,
+  type MetricMetadata,
   SkoposError,
   sleep,
   systemClock,
 } from "@skopos/model";
 import {
-  followPages,
+  followMetrics,
   type JournalFollower,
   JournalReader,
   readCheckpoint,
   writeCheckpoint,
 } from "@skopos/store";
 import { portLog } from "./port-log.ts";
-import type { RemoteWriteProgress, RemoteWriteThreadData } from "./remote-write.ts";
+import type {
+  RemoteWriteMessage,
+  RemoteWriteProgress,
+  RemoteWriteThreadData,
+} from "./remote-write.ts";
 
 const saveEveryMs = 1000;
 const retryMs = 2000;
@@ -33,9 +38,6 @@ const port = parentPort;
 const data = workerData as RemoteWriteThreadData;
 const log = portLog(port);
 const stop = new AbortController();
-port.on("message", (message: unknown) => {
-  if (message === "stop") stop.abort();
-});
 
 /** One receiver: its queue is the journal from its checkpoint on. */
 class Remote {
@@ -116,7 +118,7 @@ class Remote {
   }
 
   async *#frames(journal: JournalFollower, signal: AbortSignal) {
-    for await (const frame of followPages(journal, this.#sent, signal)) {
+    for await (const frame of followMetrics(journal, this.#sent, signal)) {
       this.#lostSamples += frame.lostSamples;
       yield frame;
     }
@@ -135,6 +137,10 @@ class Remote {
     } while (!signal.aborted);
   }
 
+  noteMetadata(metadata: ReadonlyMap<string, MetricMetadata>): void {
+    this.#sender.noteMetadata(metadata);
+  }
+
   /** What is on disk as sent; undefined until that is known. */
   get saved(): number | undefined {
     return this.#saved;
@@ -147,12 +153,17 @@ class Remote {
       lostSamples: this.#lostSamples,
       lostBytes: this.#lostBytes,
       behindBytes: this.#behindBytes,
+      lastError: this.#sender.lastError,
     };
   }
 }
 
 const { remotes: configs } = parseRemoteWriteConfig(data.config.text, data.config.file);
 const remotes = configs.map((config) => new Remote(config, data.externalLabels));
+port.on("message", (message: RemoteWriteMessage) => {
+  if (message === "stop") stop.abort();
+  else for (const remote of remotes) remote.noteMetadata(message.metadata);
+});
 
 function report(): void {
   const positions = remotes.map(({ saved }) => saved);

@@ -11,8 +11,20 @@ export interface RemoteWriteConfig {
   readonly headers: Readonly<Record<string, string>>;
   readonly http: HttpConfig;
   readonly timeoutMs: number;
+  /** By `protobuf_message`. */
+  readonly protocol: "1.0" | "2.0";
+  readonly sends: {
+    readonly exemplars: boolean;
+    /** Version 2.0 always does. */
+    readonly histograms: boolean;
+    readonly metadata: boolean;
+    readonly metadataEveryMs: number;
+    readonly metadataPerSendMax: number;
+  };
   readonly relabel: readonly RelabelRule[];
   readonly queue: {
+    /** Requests at a time. */
+    readonly shardsMax: number;
     readonly samplesPerSendMax: number;
     readonly deadlineMs: number;
     readonly backOffMinMs: number;
@@ -40,15 +52,21 @@ export function parseRemoteWriteConfig(
   return { remotes, ignored };
 }
 
+const messages = ["prometheus.WriteRequest", "io.prometheus.write.v2.Request"] as const;
+
 function readRemote(map: Fields): RemoteWriteConfig {
   const url = map.text("url", "");
   if (!URL.canParse(url)) map.fail(`remote_write needs a url, not ${JSON.stringify(url)}`, "url");
+  const message = map.oneOf("protobuf_message", messages, messages[0]);
+  const protocol = message === messages[0] ? "1.0" : "2.0";
   const remote: RemoteWriteConfig = {
     name: map.text("name", url),
     url,
     headers: map.strings("headers"),
     http: readHttp(map),
     timeoutMs: map.duration("remote_timeout", 30_000),
+    protocol,
+    sends: readSends(map, protocol),
     relabel: map.list("write_relabel_configs").map(readRelabel),
     queue: readQueue(map.child("queue_config")),
   };
@@ -56,8 +74,28 @@ function readRemote(map: Fields): RemoteWriteConfig {
   return remote;
 }
 
+function readSends(
+  map: Fields,
+  protocol: RemoteWriteConfig["protocol"],
+): RemoteWriteConfig["sends"] {
+  const metadata = map.child("metadata_config");
+  const sends = {
+    exemplars: map.flag("send_exemplars", false),
+    histograms: map.flag("send_native_histograms", false) || protocol === "2.0",
+    metadata: metadata.flag("send", true),
+    metadataEveryMs: metadata.duration("send_interval", 60_000),
+    metadataPerSendMax: Math.max(1, metadata.count("max_samples_per_send", 2000)),
+  };
+  metadata.finish();
+  return sends;
+}
+
+/** More would need more memory and sockets than they bring. */
+const shardsMaxMax = 200;
+
 function readQueue(map: Fields): RemoteWriteConfig["queue"] {
   const queue = {
+    shardsMax: Math.min(shardsMaxMax, Math.max(1, map.count("max_shards", 50))),
     samplesPerSendMax: Math.max(1, map.count("max_samples_per_send", 2000)),
     deadlineMs: map.duration("batch_send_deadline", 5000),
     backOffMinMs: Math.max(1, map.duration("min_backoff", 30)),

@@ -1,30 +1,42 @@
 /**
- * Sends samples on to another server by remote write 1.0, in the order they come, one request at a time, so that no series
- * goes backwards. A receiver that is away or says "later" is asked again and again; what it refuses for good (4xx) is sent
- * once more page by page, so that one bad page does not take others with it, and then dropped and counted.
+ * Sends on to another server what comes, by remote write 1.0 or 2.0. What has come goes out in rounds: the longer a round
+ * takes, the more has come for the next, and the more requests carry it side by side, up to `max_shards`. The next round
+ * waits for the end of the one before, so that no series overtakes itself and a position says that all before it is there.
  *
- * At least once: what was sent and not yet noted is sent again after a crash; receivers know a sample by series and time.
+ * What a receiver refuses for good (4xx) is sent once more piece by piece, so that one bad page does not take others with
+ * it, and then dropped and counted. At least once: what was sent and not yet noted is sent again after a crash; receivers
+ * know a sample by series and time.
  */
-import { type Clock, LabelSet, type LabelMap, messageOf, sleep } from "@skopos/model";
-import { request } from "undici";
-import { HttpAgent } from "../scrape/agent.ts";
+import { type Clock, LabelSet, type LabelMap, type MetricMetadata, sleep } from "@skopos/model";
 import { compileRelabeling } from "../scrape/relabel.ts";
 import type { RemoteWriteConfig } from "./config.ts";
-import { encodeRemoteWrite, remoteWriteHeaders, type SamplePage } from "./encode.ts";
+import { Delivery } from "./delivery.ts";
+import { encodeMetadata, encodeRemoteWrite, remoteWriteHeaders } from "./encode.ts";
+import { encodeRemoteWriteV2, remoteWriteHeadersV2 } from "./encode-v2.ts";
+import { lanesOf, partsOf } from "./lanes.ts";
+import { type OutgoingItem, pointsOf, type SamplePage } from "./outgoing.ts";
 
 /** What comes to be sent; `next` is a position that grows. */
 export interface OutgoingFrame {
   readonly next: number;
-  readonly page: SamplePage | undefined;
+  readonly item: OutgoingItem | undefined;
 }
 
 export interface SenderCounts {
+  /** Native histograms are samples too. */
   sentSamples: number;
+  sentHistograms: number;
+  sentExemplars: number;
+  sentMetadata: number;
+  sentBytes: number;
   /** Refused by the receiver for good. */
   droppedSamples: number;
   /** Older than `sample_age_limit`. */
   agedSamples: number;
+  requests: number;
   failedRequests: number;
+  /** Requests of the last round that went side by side. */
+  shards: number;
 }
 
 export interface SenderOptions {
@@ -36,33 +48,54 @@ export interface SenderOptions {
   readonly onSent: (position: number) => void;
 }
 
+interface Round {
+  readonly items: readonly OutgoingItem[];
+  readonly points: number;
+  /** Undefined when nothing came. */
+  readonly position: number | undefined;
+  readonly ended: boolean;
+}
+
 /** Label sets whose relabelled form is remembered. */
 const relabelledMax = 200_000;
-const connectionsMax = 2;
-const answerBytesMax = 64 * 1024;
-
-type Outcome =
-  | { readonly kind: "sent" }
-  | { readonly kind: "refused"; readonly reason: string }
-  | { readonly kind: "later"; readonly reason: string; readonly afterMs: number };
 
 export class RemoteWriteSender {
   readonly counts: SenderCounts = {
     sentSamples: 0,
+    sentHistograms: 0,
+    sentExemplars: 0,
+    sentMetadata: 0,
+    sentBytes: 0,
     droppedSamples: 0,
     agedSamples: 0,
+    requests: 0,
     failedRequests: 0,
+    shards: 0,
   };
+  /** Why the last request failed; "" when it was taken. */
+  lastError = "";
   readonly #options: SenderOptions;
   readonly #relabel: (labels: LabelSet) => LabelSet | undefined;
-  readonly #agent: HttpAgent;
+  readonly #delivery: Delivery;
   /** By label set's identity in the source, which hands on the same object for the same series. */
   #relabelled = new Map<LabelSet, LabelSet | undefined>();
+  #metadata: ReadonlyMap<string, MetricMetadata> = new Map();
+  #metadataSentMs = -Infinity;
 
   constructor(options: SenderOptions) {
     this.#options = options;
-    this.#agent = new HttpAgent(options.config.http, options.clock, connectionsMax);
-    const rules = compileRelabeling(options.config.relabel);
+    const { config, clock, log } = options;
+    this.#delivery = new Delivery({
+      config,
+      clock,
+      log,
+      onAnswer: (reason) => {
+        this.counts.requests++;
+        if (reason !== "") this.counts.failedRequests++;
+        this.lastError = reason;
+      },
+    });
+    const rules = compileRelabeling(config.relabel);
     const external = Object.entries(options.externalLabels);
     this.#relabel = (labels) => {
       const missing = external.filter(([name]) => !labels.has(name));
@@ -72,44 +105,43 @@ export class RemoteWriteSender {
     };
   }
 
+  /** What families say of themselves now. */
+  noteMetadata(families: ReadonlyMap<string, MetricMetadata>): void {
+    this.#metadata = families;
+  }
+
   /** Until the signal aborts or the frames end. Throws what the frames throw. */
   async run(frames: AsyncIterable<OutgoingFrame>, signal: AbortSignal): Promise<void> {
-    const iterator = frames[Symbol.asyncIterator]();
-    const { samplesPerSendMax, deadlineMs } = this.#options.config.queue;
-    let coming = iterator.next();
-    for (let ended = false; !ended && !signal.aborted;) {
-      const due = new AbortController();
-      const deadline = sleep(
-        this.#options.clock,
-        deadlineMs,
-        AbortSignal.any([signal, due.signal]),
-      );
-      const pages: SamplePage[] = [];
-      let samples = 0;
-      let position: number | undefined;
-      while (samples < samplesPerSendMax) {
-        const got = await Promise.race([coming, deadline]);
-        if (!got) break;
-        if (got.done) {
-          ended = true;
-          break;
-        }
-        position = got.value.next;
-        const page = got.value.page && this.#prepared(got.value.page);
-        if (page && page.labels.length > 0) pages.push(page);
-        samples += page?.labels.length ?? 0;
-        coming = iterator.next();
+    const source = new RoundSource(frames[Symbol.asyncIterator](), this.#options);
+    let sending: Promise<void> = Promise.resolve();
+    try {
+      for (let ended = false; !ended && !signal.aborted;) {
+        const round = await source.gather((item) => this.#prepared(item), sending, signal);
+        await sending;
+        sending = this.#send(round, signal);
+        ended = round.ended;
       }
-      due.abort();
-      for (const part of partsOf(pages, samplesPerSendMax)) await this.#deliver(part, signal);
-      if (position !== undefined && !signal.aborted) this.#options.onSent(position);
+    } finally {
+      await sending;
     }
   }
 
-  /** Relabelled, and without what is too old. */
-  #prepared(page: SamplePage): SamplePage | undefined {
-    const { sampleAgeMsMax } = this.#options.config.queue;
-    if (sampleAgeMsMax > 0 && page.timeMs < this.#options.clock.nowMs() - sampleAgeMsMax) {
+  /** Relabelled; undefined when nothing of it is to be sent. */
+  #prepared(item: OutgoingItem): OutgoingItem | undefined {
+    const { exemplars, histograms } = this.#options.config.sends;
+    if (item.type === "page") return this.#preparedPage(item);
+    if (item.type === "exemplar" ? !exemplars : !histograms) return undefined;
+    const labels = this.#relabelledOf(item.labels);
+    if (!labels) return undefined;
+    if (item.type === "histogram" && this.#isAged(item.timeMs)) {
+      this.counts.agedSamples++;
+      return undefined;
+    }
+    return { ...item, labels };
+  }
+
+  #preparedPage(page: SamplePage): SamplePage | undefined {
+    if (this.#isAged(page.timeMs)) {
       this.counts.agedSamples += page.labels.length;
       return undefined;
     }
@@ -121,7 +153,13 @@ export class RemoteWriteSender {
       values.set(page.values.subarray(i, i + 1), labels.length);
       labels.push(relabelled);
     }
-    return { timeMs: page.timeMs, labels, values: values.subarray(0, labels.length) };
+    if (labels.length === 0) return undefined;
+    return { ...page, labels, values: values.subarray(0, labels.length) };
+  }
+
+  #isAged(timeMs: number): boolean {
+    const { sampleAgeMsMax } = this.#options.config.queue;
+    return sampleAgeMsMax > 0 && timeMs < this.#options.clock.nowMs() - sampleAgeMsMax;
   }
 
   #relabelledOf(labels: LabelSet): LabelSet | undefined {
@@ -133,117 +171,114 @@ export class RemoteWriteSender {
     return relabelled;
   }
 
-  async #deliver(pages: readonly SamplePage[], signal: AbortSignal): Promise<void> {
-    const { clock, log, config } = this.#options;
-    const { backOffMinMs, backOffMaxMs } = config.queue;
-    const body = encodeRemoteWrite(pages);
-    const samples = pages.reduce((sum, { labels }) => sum + labels.length, 0);
-    for (
-      let delayMs = backOffMinMs;
-      !signal.aborted;
-      delayMs = Math.min(delayMs * 2, backOffMaxMs)
-    ) {
-      const outcome = await this.#post(body, signal);
-      if (outcome.kind === "sent") {
-        this.counts.sentSamples += samples;
-        return;
-      }
-      if (signal.aborted) return;
-      this.counts.failedRequests++;
-      const { reason } = outcome;
-      if (outcome.kind === "later") {
-        const waitMs = Math.max(delayMs, outcome.afterMs);
-        if (delayMs === backOffMinMs || delayMs === backOffMaxMs)
-          log.warn({ remote: config.name, reason, waitMs }, "remote write is tried again");
-        await sleep(clock, waitMs, signal);
-        continue;
-      }
-      if (pages.length > 1) {
-        for (const page of pages) await this.#deliver([page], signal);
-        return;
-      }
-      this.counts.droppedSamples += samples;
-      log.warn(
-        { remote: config.name, reason, samples },
-        "remote write was refused: samples dropped",
-      );
+  async #send({ items, points, position }: Round, signal: AbortSignal): Promise<void> {
+    const { samplesPerSendMax, shardsMax } = this.#options.config.queue;
+    await this.#sendMetadata(signal);
+    const lanes = Math.max(1, Math.min(shardsMax, Math.ceil(points / samplesPerSendMax)));
+    if (points > 0) this.counts.shards = lanes;
+    await Promise.all(
+      lanesOf(items, lanes).map(async (lane) => {
+        for (const part of partsOf(lane, samplesPerSendMax)) await this.#deliver(part, signal);
+      }),
+    );
+    if (position !== undefined && !signal.aborted) this.#options.onSent(position);
+  }
+
+  async #deliver(items: readonly OutgoingItem[], signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const { log, config } = this.#options;
+    const second = config.protocol === "2.0";
+    const body = second ? encodeRemoteWriteV2(items, this.#metadata) : encodeRemoteWrite(items);
+    const headers = second ? remoteWriteHeadersV2 : remoteWriteHeaders;
+    const delivered = await this.#delivery.deliver(body, headers, signal);
+    if (delivered.kind === "stopped") return;
+    const samples = items.reduce((sum, item) => sum + pointsOf(item), 0);
+    if (delivered.kind === "taken") {
+      this.counts.sentBytes += body.length;
+      this.counts.sentSamples += samples;
+      for (const { type } of items)
+        if (type === "histogram") this.counts.sentHistograms++;
+        else if (type === "exemplar") this.counts.sentExemplars++;
       return;
     }
-  }
-
-  async #post(body: Uint8Array, signal: AbortSignal): Promise<Outcome> {
-    const { config, clock } = this.#options;
-    const late = new AbortController();
-    const cancelTimer = clock.after(config.timeoutMs, () => late.abort());
-    try {
-      const response = await request(config.url, {
-        method: "POST",
-        dispatcher: this.#agent.dispatcher(),
-        signal: AbortSignal.any([signal, late.signal]),
-        body,
-        headers: {
-          "user-agent": "skopos",
-          ...config.headers,
-          ...this.#agent.headers(),
-          ...remoteWriteHeaders,
-        },
-      });
-      const retryAfter = response.headers["retry-after"];
-      if (response.statusCode < 300) {
-        await response.body.dump({ limit: answerBytesMax });
-        return { kind: "sent" };
-      }
-      const text = (await response.body.text()).slice(0, 300).trim();
-      return this.#judge(response.statusCode, text, String(retryAfter ?? ""));
-    } catch (error) {
-      const reason = late.signal.aborted ? `no answer in ${config.timeoutMs} ms` : messageOf(error);
-      return { kind: "later", reason, afterMs: 0 };
-    } finally {
-      cancelTimer();
+    if (items.length > 1 && !delivered.whole) {
+      for (const item of items) if (item.type !== "exemplar") await this.#deliver([item], signal);
+      return;
     }
+    this.counts.droppedSamples += samples;
+    const { reason } = delivered;
+    log.warn({ remote: config.name, reason, samples }, "remote write was refused: samples dropped");
   }
 
-  #judge(status: number, text: string, retryAfter: string): Outcome {
-    const reason = `status ${status}: ${text}`;
-    const later = status >= 500 || (status === 429 && this.#options.config.queue.retryOn429);
-    if (!later) return { kind: "refused", reason };
-    return {
-      kind: "later",
-      reason,
-      afterMs: retryAfterMs(retryAfter, this.#options.clock.nowMs()),
-    };
+  /** Version 2.0 has it with every series. Not sent again when it is refused: it comes anew soon. */
+  async #sendMetadata(signal: AbortSignal): Promise<void> {
+    const { config, clock } = this.#options;
+    const { metadata: wanted, metadataEveryMs, metadataPerSendMax } = config.sends;
+    const nowMs = clock.monotonicMs();
+    if (!wanted || config.protocol === "2.0" || this.#metadata.size === 0) return;
+    if (nowMs - this.#metadataSentMs < metadataEveryMs) return;
+    this.#metadataSentMs = nowMs;
+    const families = [...this.#metadata];
+    for (let from = 0; from < families.length && !signal.aborted; from += metadataPerSendMax) {
+      const some = families.slice(from, from + metadataPerSendMax);
+      const body = encodeMetadata(some);
+      const delivered = await this.#delivery.deliver(body, remoteWriteHeaders, signal);
+      if (delivered.kind === "taken") this.counts.sentMetadata += some.length;
+    }
   }
 
   close(): Promise<void> {
-    return this.#agent.close();
+    return this.#delivery.close();
   }
 }
 
-/** Seconds, or a date. No receiver can make us wait for longer than five minutes. */
-const retryAfterMsMax = 300_000;
+/** Frames as rounds. */
+class RoundSource {
+  readonly #iterator: AsyncIterator<OutgoingFrame>;
+  readonly #options: SenderOptions;
+  #coming: Promise<IteratorResult<OutgoingFrame>>;
 
-function retryAfterMs(header: string, nowMs: number): number {
-  if (header === "") return 0;
-  const seconds = Number(header);
-  const waitMs = Number.isNaN(seconds) ? Date.parse(header) - nowMs : seconds * 1000;
-  return Number.isNaN(waitMs) ? 0 : Math.min(Math.max(0, waitMs), retryAfterMsMax);
-}
+  constructor(iterator: AsyncIterator<OutgoingFrame>, options: SenderOptions) {
+    this.#iterator = iterator;
+    this.#options = options;
+    this.#coming = iterator.next();
+  }
 
-/** Runs of pages of at most `samplesMax` samples; a larger page is cut. */
-function partsOf(pages: readonly SamplePage[], samplesMax: number): SamplePage[][] {
-  const parts: SamplePage[][] = [];
-  let part: SamplePage[] = [];
-  let room = samplesMax;
-  for (const { timeMs, labels, values } of pages)
-    for (let from = 0; from < labels.length;) {
-      const to = Math.min(labels.length, from + room);
-      part.push({ timeMs, labels: labels.slice(from, to), values: values.subarray(from, to) });
-      room -= to - from;
-      from = to;
-      if (room > 0) continue;
-      parts.push(part);
-      part = [];
-      room = samplesMax;
+  /**
+   * What comes until `before` is settled and there is a request's worth, or the deadline is over; never more than all
+   * shards can take.
+   */
+  async gather(
+    prepare: (item: OutgoingItem) => OutgoingItem | undefined,
+    before: Promise<void>,
+    signal: AbortSignal,
+  ): Promise<Round> {
+    const { config, clock } = this.#options;
+    const { samplesPerSendMax, shardsMax, deadlineMs } = config.queue;
+    const due = new AbortController();
+    const late = sleep(clock, deadlineMs, AbortSignal.any([signal, due.signal]));
+    const overdue = Promise.all([late, before]).then(() => undefined);
+    const items: OutgoingItem[] = [];
+    let points = 0;
+    let position: number | undefined;
+    let ended = false;
+    while (points < samplesPerSendMax * shardsMax) {
+      const enough = points >= samplesPerSendMax ? before : overdue;
+      const got = await Promise.race([this.#coming, enough]);
+      if (!got) break;
+      if (got.done) {
+        ended = true;
+        break;
+      }
+      position = got.value.next;
+      const item = got.value.item && prepare(got.value.item);
+      if (item) {
+        items.push(item);
+        points += pointsOf(item);
+      }
+      this.#coming = this.#iterator.next();
     }
-  return part.length > 0 ? [...parts, part] : parts;
+    due.abort();
+    return { items, points, position, ended };
+  }
 }

@@ -98,9 +98,18 @@ export class ProtobufBuffer {
   bytes(field: number, value: Uint8Array): void {
     this.#tag(field, 2);
     this.#number(value.length);
-    this.#reserve(value.length);
-    this.#bytes.set(value, this.#length);
-    this.#length += value.length;
+    this.#raw(value);
+  }
+
+  /** Whole fields of the same message that were written elsewhere. */
+  append(other: ProtobufBuffer): void {
+    this.#raw(other.finish());
+  }
+
+  #raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
   }
 
   text(field: number, value: string): void {

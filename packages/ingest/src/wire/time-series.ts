@@ -14,8 +14,15 @@ export function writeLabels(out: ProtobufBuffer, labels: LabelSet): void {
   }
 }
 
-export function writeSample(out: ProtobufBuffer, timeMs: number, low: number, high: number): void {
-  const sample = out.beginShort(seriesField.samples);
+/** A `Sample`, as both versions of remote write have it; `field` is its number in the series. */
+export function writeSample(
+  out: ProtobufBuffer,
+  timeMs: number,
+  low: number,
+  high: number,
+  field: number = seriesField.samples,
+): void {
+  const sample = out.beginShort(field);
   out.doubleBits(1, low, high);
   out.int(2, timeMs);
   out.endShort(sample);
