@@ -41,7 +41,7 @@ const schema = z.strictObject({
       /** What of the cluster's own wishes is followed: a kind that it does not know does no harm. */
       discover: z
         .strictObject({
-          /** ServiceMonitor, PodMonitor, Probe. */
+          /** ServiceMonitor, PodMonitor, Probe, ScrapeConfig. */
           monitors: z.boolean().default(true),
           /** PrometheusRule. */
           rules: z.boolean().default(true),

@@ -1,6 +1,6 @@
 export type { AccessLogEntry } from "./access-log/fields.ts";
 export { accessLogMetadata, parseAccessLogLine } from "./access-log/parse.ts";
-export type { ClusterDiscover, RuleFileText } from "./cluster/cluster-config.ts";
+export type { ClusterDiscover, ConfigText } from "./cluster/cluster-config.ts";
 export { ExpositionError, IngestError } from "./errors.ts";
 export {
   type Exemplar,

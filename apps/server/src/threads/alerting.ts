@@ -8,7 +8,7 @@ import {
   RuleRunner,
 } from "@skopos/alerting";
 import type { AlertInstance } from "@skopos/api";
-import type { RuleFileText } from "@skopos/ingest";
+import type { ConfigText } from "@skopos/ingest";
 import { type Clock, messageOf, type MetricEngine, type SampleSink } from "@skopos/model";
 import type { RuleGroupState, TelemetryThreadData } from "./telemetry-calls.ts";
 
@@ -25,7 +25,7 @@ export interface Alerting {
   groups(): RuleGroupState[];
   warnings(): string[];
   /** Rule files of the cluster, which come and go; one that cannot be used is a warning, and what it held before stays. */
-  setClusterRules(files: readonly RuleFileText[]): void;
+  setClusterRules(files: readonly ConfigText[]): void;
   stop(): Promise<void>;
 }
 
@@ -81,7 +81,7 @@ class ClusterRules {
   warnings: readonly string[] = [];
   #groups = new Map<string, readonly RuleGroup[]>();
 
-  read(files: readonly RuleFileText[]): RuleGroup[] {
+  read(files: readonly ConfigText[]): RuleGroup[] {
     const warnings: string[] = [];
     const found = new Map<string, readonly RuleGroup[]>();
     for (const { file, text } of files) {

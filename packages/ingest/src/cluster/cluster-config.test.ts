@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { parseScrapeConfig } from "../scrape/config.ts";
 import { type Scraper, startScraper } from "../scrape/scraper.ts";
 import { RecordingSink } from "../testing/recording-sink.ts";
-import type { RuleFileText } from "./cluster-config.ts";
+import type { ConfigText } from "./cluster-config.ts";
 
 let kube: KubeServer;
 const authorizations: (string | undefined)[] = [];
@@ -18,7 +18,7 @@ const app = createServer((request, response) => {
 let port: number;
 let scraper: Scraper;
 let sink: RecordingSink;
-let rules: RuleFileText[];
+let rules: ConfigText[];
 let heard: () => void;
 
 async function start(missing: string[] = []): Promise<void> {
@@ -140,6 +140,60 @@ it("a PodMonitor becomes a scrape pool, by its selector and port", async () => {
   expect(page.samples).toMatchObject({ [`cart_orders{${labels}}`]: 1 });
 });
 
+const scrapeConfig = (name: string, spec: object) => ({
+  metadata: { name, namespace: "shop" },
+  spec: { scrapeInterval: "100ms", ...spec },
+});
+
+it("a ScrapeConfig becomes a scrape pool, with its credentials and relabelling", async () => {
+  await start();
+  putService();
+  kube.put(
+    "monitoring.coreos.com/v1alpha1/scrapeconfigs",
+    scrapeConfig("outside", {
+      jobName: "carts",
+      metricsPath: "/custom",
+      params: { team: ["a"] },
+      scheme: "HTTP",
+      staticConfigs: [{ targets: [`127.0.0.1:${port}`], labels: { name: "x", key: "y" } }],
+      authorization: { credentials: { name: "scrape", key: "token" } },
+      relabelings: [{ targetLabel: "zone", replacement: "b", action: "Replace" }],
+      metricRelabelings: [{ regex: "key", action: "LabelDrop" }],
+    }),
+  );
+  const page = await sink.waitFor(1);
+  const labels = `instance="127.0.0.1:${port}", job="carts", name="x", zone="b"`;
+  expect(page.samples).toMatchObject({ [`cart_orders{${labels}}`]: 1 });
+  expect(authorizations.at(-1)).toBe("Bearer hunter2");
+  expect(scraper.pool.targets()[0]?.job).toBe("scrapeConfig/shop/outside");
+  const [text] = scraper.cluster?.scrapeTexts() ?? [];
+  expect(text?.file).toBe("scrapeConfig/shop/outside");
+  expect(parseScrapeConfig(text?.text ?? "").jobs[0]?.metricsPath).toBe("/custom");
+});
+
+it("a ScrapeConfig finds its targets in the cluster, and cannot have files read", async () => {
+  await start();
+  putService();
+  kube.put(
+    "monitoring.coreos.com/v1alpha1/scrapeconfigs",
+    scrapeConfig("endpoints", {
+      metricsPath: "/custom",
+      params: { team: ["a"] },
+      kubernetesSDConfigs: [{ role: "Endpoints", namespaces: { names: ["shop"] } }],
+    }),
+  );
+  kube.put(
+    "monitoring.coreos.com/v1alpha1/scrapeconfigs",
+    scrapeConfig("files", { fileSDConfigs: [{ files: ["/etc/targets.json"] }] }),
+  );
+  const page = await sink.waitFor(1);
+  const labels = `instance="127.0.0.1:${port}", job="scrapeConfig/shop/endpoints"`;
+  expect(page.samples).toMatchObject({ [`cart_orders{${labels}}`]: 1 });
+  expect(scraper.discoveryErrors()).toEqual({
+    "scrapeConfig/shop/files": expect.stringMatching(/^fileSDConfigs is not read/) as string,
+  });
+});
+
 it("a monitor that cannot be used is named, and does not keep others from being used", async () => {
   await start();
   putService();
@@ -185,7 +239,10 @@ it("PrometheusRules and labelled ConfigMaps are handed on as rule files, and tak
 it("a labelled ConfigMap's scrape configs are scraped, unless they want files of this machine", async () => {
   // A cluster that knows none of the operator's kinds.
   const kinds = ["servicemonitors", "podmonitors", "probes", "prometheusrules"];
-  await start(kinds.map((kind) => `monitoring.coreos.com/v1/${kind}`));
+  await start([
+    ...kinds.map((kind) => `monitoring.coreos.com/v1/${kind}`),
+    "monitoring.coreos.com/v1alpha1/scrapeconfigs",
+  ]);
   const labels = { "skopos.io/scrape-config": "true" };
   const config = (name: string, more = "") =>
     `scrape_configs: [{job_name: ${name}, scrape_interval: 100ms, static_configs: [{targets: ["127.0.0.1:${port}"]}]${more}}]`;

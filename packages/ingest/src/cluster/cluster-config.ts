@@ -1,6 +1,6 @@
 /**
- * What a cluster says should be scraped and alerted on: ServiceMonitor, PodMonitor, Probe and PrometheusRule objects, and
- * ConfigMaps with a label: `skopos.io/rules: "true"` or `prometheus_rule` on rule files, `skopos.io/scrape-config: "true"` on a
+ * What a cluster says should be scraped and alerted on: ServiceMonitor, PodMonitor, Probe, ScrapeConfig and PrometheusRule
+ * objects, and ConfigMaps with a label: `skopos.io/rules: "true"` or `prometheus_rule` on rule files, `skopos.io/scrape-config: "true"` on a
  * Prometheus configuration, whose `scrape_configs` are taken. All of it comes and goes with the objects.
  *
  * A kind that the cluster does not know is no error. An object that cannot be used is named in `errors` and left out; its
@@ -16,8 +16,9 @@ import { parseScrapeConfig, type ScrapeJob } from "../scrape/config.ts";
 import { namesFiles } from "../scrape/http-config.ts";
 import { podMonitorJobs, probeJobs, serviceMonitorJobs } from "./monitors.ts";
 import { fetchReferences, type Lookup } from "./references.ts";
+import { scrapeConfigJobs } from "./scrape-configs.ts";
 
-export interface RuleFileText {
+export interface ConfigText {
   readonly file: string;
   readonly text: string;
 }
@@ -36,13 +37,14 @@ export interface ClusterConfigOptions {
   /** For monitors that name no interval. */
   readonly defaults: { readonly intervalMs: number; readonly timeoutMs: number };
   readonly onJobs: (jobs: ScrapeJob[]) => void;
-  readonly onRules: (files: RuleFileText[]) => void;
+  readonly onRules: (files: ConfigText[]) => void;
 }
 
 const gatherMs = 200;
 const jobsMax = 5000;
 const ruleFilesMax = 5000;
 const group = "/apis/monitoring.coreos.com/v1";
+const alphaGroup = "/apis/monitoring.coreos.com/v1alpha1";
 const rulesLabel = "skopos.io/rules";
 const otherRulesLabel = "prometheus_rule";
 const scrapeLabel = "skopos.io/scrape-config";
@@ -51,16 +53,25 @@ type Kind =
   | "services"
   | "pods"
   | "probes"
+  | "scrape-configs"
   | "rules"
   | "rule-maps"
   | "other-rule-maps"
   | "scrape-maps";
 
+/** Kinds that become scrape configs, and what their pools' names begin with. */
 const translations = {
-  services: serviceMonitorJobs,
-  pods: podMonitorJobs,
-  probes: probeJobs,
+  services: { prefix: "serviceMonitor", translate: serviceMonitorJobs },
+  pods: { prefix: "podMonitor", translate: podMonitorJobs },
+  probes: { prefix: "probe", translate: probeJobs },
+  "scrape-configs": { prefix: "scrapeConfig", translate: scrapeConfigJobs },
 } as const;
+
+/** A Prometheus configuration that was made of an object or found in one, and its jobs. */
+interface ScrapeSource {
+  readonly text: string;
+  readonly jobs: readonly ScrapeJob[];
+}
 
 export class ClusterConfig {
   readonly #options: ClusterConfigOptions;
@@ -70,7 +81,7 @@ export class ClusterConfig {
   #stopped = false;
   #errors: Record<string, string> = {};
   /** By file: an object whose new text is bad keeps the jobs it had. */
-  #jobs = new Map<string, readonly ScrapeJob[]>();
+  #sources = new Map<string, ScrapeSource>();
 
   constructor(options: ClusterConfigOptions) {
     this.#options = options;
@@ -82,6 +93,7 @@ export class ClusterConfig {
       this.#watch("services", { path: `${group}/servicemonitors` });
       this.#watch("pods", { path: `${group}/podmonitors` });
       this.#watch("probes", { path: `${group}/probes` });
+      this.#watch("scrape-configs", { path: `${alphaGroup}/scrapeconfigs` });
     }
     if (rules) this.#watch("rules", { path: `${group}/prometheusrules` });
     if (!configMaps) return;
@@ -105,6 +117,11 @@ export class ClusterConfig {
     return all;
   }
 
+  /** The configurations that are used, with the secrets that were put into them. */
+  scrapeTexts(): ConfigText[] {
+    return [...this.#sources].map(([file, { text }]) => ({ file, text }));
+  }
+
   #watch(kind: Kind, collection: { readonly path: string; readonly labelSelector?: string }): void {
     const watched = this.#options.collections.watch({ ...collection, optional: true }, () =>
       this.#changed(),
@@ -124,23 +141,23 @@ export class ClusterConfig {
     const all = [...this.#watched.values()];
     if (this.#stopped || !all.every(({ synced }) => synced)) return;
     const errors: Record<string, string> = {};
-    const jobs = new Map<string, readonly ScrapeJob[]>();
-    for (const [file, make] of this.#jobSources()) {
+    const sources = new Map<string, ScrapeSource>();
+    for (const [file, make] of this.#scrapeSources()) {
       try {
-        jobs.set(file, await make());
+        sources.set(file, await make());
       } catch (error) {
         errors[file] = messageOf(error);
-        const before = this.#jobs.get(file);
-        if (before) jobs.set(file, before);
+        const before = this.#sources.get(file);
+        if (before) sources.set(file, before);
       }
     }
     // Stopped while a Secret was fetched: whoever listened is on the way out.
     if (this.#stopped) return;
-    this.#jobs = jobs;
+    this.#sources = sources;
     this.#errors = errors;
     const { discover, onJobs, onRules } = this.#options;
     if (discover.monitors || discover.configMaps)
-      onJobs([...jobs.values()].flat().slice(0, jobsMax));
+      onJobs([...sources.values()].flatMap(({ jobs }) => jobs).slice(0, jobsMax));
     if (discover.rules || discover.configMaps) onRules(this.#ruleFiles());
   }
 
@@ -149,26 +166,25 @@ export class ClusterConfig {
     return objects.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   }
 
-  *#jobSources(): Generator<[file: string, make: () => Promise<readonly ScrapeJob[]>]> {
-    const names = { services: "serviceMonitor", pods: "podMonitor", probes: "probe" } as const;
-    for (const kind of ["services", "pods", "probes"] as const)
+  *#scrapeSources(): Generator<[file: string, make: () => Promise<ScrapeSource>]> {
+    for (const kind of ["services", "pods", "probes", "scrape-configs"] as const)
       for (const object of this.#objects(kind)) {
-        const file = `${names[kind]}/${keyOf(object)}`;
-        yield [file, () => this.#translated(file, object, translations[kind])];
+        const { prefix, translate } = translations[kind];
+        const file = `${prefix}/${keyOf(object)}`;
+        yield [file, () => this.#translated(file, object, translate)];
       }
     for (const map of this.#labelled("scrape-maps", scrapeLabel))
-      for (const [key, text] of textsOf(map))
-        yield [
-          `configMap/${keyOf(map)}/${key}`,
-          () => Promise.resolve(jobsOf(text, `configMap/${keyOf(map)}/${key}`)),
-        ];
+      for (const [key, text] of textsOf(map)) {
+        const file = `configMap/${keyOf(map)}/${key}`;
+        yield [file, () => Promise.resolve({ text, jobs: jobsOf(text, file) })];
+      }
   }
 
   async #translated(
     file: string,
     object: KubeObject,
     translate: (object: KubeObject, lookup: Lookup) => object[],
-  ): Promise<readonly ScrapeJob[]> {
+  ): Promise<ScrapeSource> {
     const { api, defaults } = this.#options;
     const lookup = await fetchReferences(api, object.metadata.namespace ?? "", object["spec"]);
     const global = {
@@ -177,10 +193,10 @@ export class ClusterConfig {
     };
     // JSON is YAML: what the operator would write into a file is read as if it stood in one.
     const text = JSON.stringify({ global, scrape_configs: translate(object, lookup) });
-    return parseScrapeConfig(text, file).jobs;
+    return { text, jobs: parseScrapeConfig(text, file).jobs };
   }
 
-  #ruleFiles(): RuleFileText[] {
+  #ruleFiles(): ConfigText[] {
     const files = new Map<string, string>();
     for (const rule of this.#objects("rules"))
       files.set(`prometheusRule/${keyOf(rule)}`, JSON.stringify({ groups: groupsOf(rule) }));

@@ -5,11 +5,11 @@
  * Source: prometheus-operator, API reference and pkg/prometheus/promcfg.go.
  */
 import { listOf, recordOf, sanitize, textOf } from "../discovery/meta-labels.ts";
-import { type KubeObject, isRecord } from "../discovery/reflector.ts";
+import type { KubeObject } from "../discovery/reflector.ts";
 import { IngestError } from "../errors.ts";
+import { type Json, relabelings, settingsOf } from "./endpoint-settings.ts";
 import type { Lookup } from "./references.ts";
 
-type Json = Record<string, unknown>;
 type Rule = Json;
 
 const meta = "__meta_kubernetes_";
@@ -119,93 +119,6 @@ export function probeJobs(probe: KubeObject, lookup: Lookup): Json[] {
   ];
 }
 
-const plainSettings: Readonly<Record<string, string>> = {
-  interval: "scrape_interval",
-  scrapeTimeout: "scrape_timeout",
-  path: "metrics_path",
-  params: "params",
-  scheme: "scheme",
-  honorLabels: "honor_labels",
-  honorTimestamps: "honor_timestamps",
-  trackTimestampsStaleness: "track_timestamps_staleness",
-  followRedirects: "follow_redirects",
-};
-
-const limitSettings: Readonly<Record<string, string>> = {
-  sampleLimit: "sample_limit",
-  targetLimit: "target_limit",
-  labelLimit: "label_limit",
-  labelNameLengthLimit: "label_name_length_limit",
-  labelValueLengthLimit: "label_value_length_limit",
-  keepDroppedTargets: "keep_dropped_targets",
-  bodySizeLimit: "body_size_limit",
-  scrapeProtocols: "scrape_protocols",
-  fallbackScrapeProtocol: "fallback_scrape_protocol",
-};
-
-function settingsOf(spec: Json, endpoint: Json, lookup: Lookup): Json {
-  const settings: Json = {};
-  for (const [field, name] of Object.entries(plainSettings))
-    if (isGiven(endpoint[field])) settings[name] = endpoint[field];
-  for (const [field, name] of Object.entries(limitSettings))
-    if (isGiven(spec[field])) settings[name] = spec[field];
-  const scheme = endpoint["scheme"];
-  if (typeof scheme === "string") settings["scheme"] = scheme.toLowerCase();
-  const metricRules = relabelings(endpoint["metricRelabelings"]);
-  if (metricRules.length > 0) settings["metric_relabel_configs"] = metricRules;
-  return { ...settings, ...credentialsOf(endpoint, lookup) };
-}
-
-function isGiven(value: unknown): boolean {
-  return value !== undefined && value !== null && value !== "";
-}
-
-function credentialsOf(endpoint: Json, lookup: Lookup): Json {
-  const secret = (value: unknown) => lookup("secrets", recordOf(value));
-  refuseFile(endpoint, "bearerTokenFile");
-  const settings: Json = {};
-  const { basicAuth, authorization, bearerTokenSecret, tlsConfig } = endpoint;
-  if (isRecord(basicAuth))
-    settings["basic_auth"] = {
-      username: secret(basicAuth["username"]),
-      password: secret(basicAuth["password"]),
-    };
-  else if (isRecord(authorization))
-    settings["authorization"] = {
-      type: textOf(authorization["type"]) || "Bearer",
-      credentials: secret(authorization["credentials"]),
-    };
-  else if (textOf(recordOf(bearerTokenSecret)["name"]) !== "")
-    settings["authorization"] = { type: "Bearer", credentials: secret(bearerTokenSecret) };
-  if (isRecord(tlsConfig)) settings["tls_config"] = tlsOf(tlsConfig, lookup);
-  return settings;
-}
-
-function tlsOf(tls: Json, lookup: Lookup): Json {
-  for (const file of ["caFile", "certFile", "keyFile"]) refuseFile(tls, file);
-  const pem = (value: unknown) => {
-    const { secret, configMap } = recordOf(value);
-    if (isRecord(secret)) return lookup("secrets", secret);
-    return isRecord(configMap) ? lookup("configmaps", configMap) : undefined;
-  };
-  const settings: Json = {
-    ca: pem(tls["ca"]),
-    cert: pem(tls["cert"]),
-    key: isRecord(tls["keySecret"]) ? lookup("secrets", tls["keySecret"]) : undefined,
-    server_name: tls["serverName"],
-    insecure_skip_verify: tls["insecureSkipVerify"],
-  };
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => isGiven(value)));
-}
-
-function refuseFile(settings: Json, name: string): void {
-  if (isGiven(settings[name]))
-    throw new IngestError(
-      "bad-config",
-      `${name}: files are not read for monitors, put it into a Secret and name that`,
-    );
-}
-
 function discovery(role: string, spec: Json, own: string): Json {
   const { any, matchNames } = recordOf(spec["namespaceSelector"]);
   const names = Array.isArray(matchNames) && matchNames.length > 0 ? matchNames : [own];
@@ -286,24 +199,4 @@ function jobLabel(kind: "service" | "pod", label: string): Rule[] {
 function dropEnded(endpoint: Json): Rule[] {
   if (endpoint["filterRunning"] === false) return [];
   return [{ action: "drop", source_labels: [`${meta}pod_phase`], regex: "(Failed|Succeeded)" }];
-}
-
-const relabelFields: Readonly<Record<string, string>> = {
-  sourceLabels: "source_labels",
-  separator: "separator",
-  targetLabel: "target_label",
-  regex: "regex",
-  modulus: "modulus",
-  replacement: "replacement",
-  action: "action",
-};
-
-function relabelings(list: unknown): Rule[] {
-  return listOf(list).map((rule) =>
-    Object.fromEntries(
-      Object.entries(relabelFields).flatMap(([field, name]) =>
-        rule[field] === undefined || rule[field] === null ? [] : [[name, rule[field]]],
-      ),
-    ),
-  );
 }

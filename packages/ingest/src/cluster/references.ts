@@ -34,14 +34,15 @@ export async function fetchReferences(
   };
 }
 
-/** Every `{name, key}` below `value`; one below a `configMap` names a ConfigMap, any other a Secret. */
+/** Every `{name, key}` below `value` but labels; one below a `configMap` names a ConfigMap, any other a Secret. */
 function* referencesIn(value: unknown, holder: Holder = "secrets"): Generator<[Holder, string]> {
   if (Array.isArray(value)) for (const each of value) yield* referencesIn(each, holder);
   if (!isRecord(value)) return;
   const { name, key } = value;
   if (typeof name === "string" && typeof key === "string" && name !== "") yield [holder, name];
   for (const [field, inner] of Object.entries(value))
-    yield* referencesIn(inner, field === "configMap" ? "configmaps" : "secrets");
+    if (field !== "labels")
+      yield* referencesIn(inner, field === "configMap" ? "configmaps" : "secrets");
 }
 
 async function fetchObject(

@@ -3,11 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type Clock, messageOf, type MetricSink } from "@skopos/model";
 import { Agent } from "undici";
-import {
-  ClusterConfig,
-  type ClusterDiscover,
-  type RuleFileText,
-} from "../cluster/cluster-config.ts";
+import { ClusterConfig, type ClusterDiscover, type ConfigText } from "../cluster/cluster-config.ts";
 import type { KubernetesConfig } from "../discovery/config.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import { FileDiscovery } from "../discovery/files.ts";
@@ -28,7 +24,7 @@ export interface ScraperOptions {
   readonly clock: Clock;
   /** Asks the cluster for monitors, rules and labelled ConfigMaps, through the API server of `kubernetes`. */
   readonly discover?: ClusterDiscover | undefined;
-  readonly onRules?: ((files: RuleFileText[]) => void) | undefined;
+  readonly onRules?: ((files: ConfigText[]) => void) | undefined;
   /** The API server for `kubernetes_sd_configs` that name none. */
   readonly kubernetes?: KubeAccess | undefined;
 }
