@@ -11,6 +11,8 @@ export interface BuiltInRule {
   readonly keys?: readonly string[];
   /** What texts have in common in which `find` may find something: one scan decides for all rules. */
   readonly trigger?: RegExp;
+  /** Three characters each: every match of `trigger` holds one of them, for `TripleScan`. */
+  readonly triples?: readonly string[];
   readonly find?: RegExp;
   /** What stands for a match; undefined leaves it. `groups` are the expression's groups. */
   readonly replace?: (match: string, groups: readonly (string | undefined)[]) => string | undefined;
@@ -58,36 +60,57 @@ export const builtInRules: readonly BuiltInRule[] = [
     // In capitals `token=` and its like are assigned secrets.
     trigger:
       /[?&;](?:[Aa]ccess_?[Tt]|[Rr]efresh_|[Ii]d_t|[Aa]uth|[Tt]oken=|[Aa]pi_?[Kk]ey|[Kk]ey=|[Ss]ig|[Xx]-[AaGg]|[Pp]ass|[Ss]ecret|[Cc]lient_s|[Cc]ode=|[Ss]ession=|[Ss]id=|[Jj]wt=)/,
+    triples: [
+      "?ac",
+      "?re",
+      "?id",
+      "?au",
+      "?to",
+      "?ap",
+      "?ke",
+      "?si",
+      "?x-",
+      "?pa",
+      "?se",
+      "?cl",
+      "?co",
+      "?jw",
+    ],
     find: /([?&;](?:access_token|refresh_token|id_token|auth_token|token|api_?key|apikey|key|sig|signature|x-amz-signature|x-amz-security-token|x-goog-signature|pass(?:word|wd)|secret|client_secret|code|auth|session|sid|jwt)=)[^&\s"'#;\\]+/gi,
     replace: keepFirst,
   },
   {
     name: "url-passwords",
     trigger: /:\/\/[^\s/:@"'?#]{0,256}:[^\s/@"'?#]{1,256}@/,
+    triples: ["://"],
     find: /(:\/\/[^\s/:@"'?#]{0,256}:)[^\s/@"'?#]{1,256}@/g,
     replace: (_match, [first = ""]) => `${first}${mask}@`,
   },
   {
     name: "bearer-tokens",
     trigger: /[Bb]earer |[Bb]asic |BEARER |BASIC /,
+    triples: ["rer", "sic"],
     find: /\b((?:bearer|basic) )[A-Za-z0-9._~+/=-]{8,}/gi,
     replace: keepFirst,
   },
   {
     name: "json-web-tokens",
     trigger: /eyJ/,
+    triples: ["eyJ"],
     find: /\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g,
     replace: () => mask,
   },
   {
     name: "cloud-keys",
     trigger: /AKIA|ASIA|AIza|ghp_|gho_|ghs_|github_pat_|xox[abprs]-|sk_live_/,
+    triples: ["KIA", "SIA", "Iza", "ghp", "gho", "ghs", "hub", "xox", "k_l"],
     find: /\b(?:(?:AKIA|ASIA)[0-9A-Z]{16}|AIza[0-9A-Za-z_-]{35}|gh[pos]_[0-9A-Za-z]{36}|github_pat_[0-9A-Za-z_]{40,100}|xox[abprs]-[0-9A-Za-z-]{10,100}|sk_live_[0-9A-Za-z]{16,64})\b/g,
     replace: () => mask,
   },
   {
     name: "private-keys",
     trigger: /PRIVATE KEY/,
+    triples: ["iva"],
     find: /(-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----)[^-]*/g,
     replace: keepFirst,
   },
@@ -95,6 +118,7 @@ export const builtInRules: readonly BuiltInRule[] = [
     name: "assigned-secrets",
     trigger:
       /[Pp]ass(?:w|ph)|PASSW|pwd|PWD|[Ss]ecret|SECRET|[Tt]oken|TOKEN|[Aa]pi[_-]?[Kk]ey|API[_-]?KEY|[Pp]rivate[_-]?[Kk]ey|PRIVATE_KEY|uthorization/,
+    triples: ["ssw", "ssp", "pwd", "ecr", "tok", "pik", "pi_", "iva", "riz"],
     find: new RegExp(
       String.raw`(\b[A-Za-z0-9]{0,32}_?(?:${secretNames})\\?["']?\s{0,4}[=:]\s{0,4}|\btoken(?:=|\\?["']\s{0,4}:\s{0,4}))(\\"[^"\\]*\\"|"(?:[^"\\]|\\.)*"|'[^']*'|[^\s,;&"'}\])\\]+)`,
       "gi",

@@ -1,6 +1,7 @@
 /**
- * Masks secrets in spans and log lines on their way in, so that they are never written. One scan decides whether any rule
- * can have something to do with a text, which for nearly every text none has. Every masking is counted by its rule.
+ * Masks secrets in spans and log lines on their way in, so that they are never written. A scan for runs of three characters
+ * and, where it finds one, the expressions of all rules in one decide whether any rule can have something to do with a
+ * text, which for nearly every text none has. Every masking is counted by its rule.
  */
 import {
   type Attributes,
@@ -13,6 +14,7 @@ import {
   type SpanEvent,
 } from "@skopos/model";
 import { type BuiltInRule, builtInRules, mask } from "./built-in.ts";
+import { TripleScan } from "./triple-scan.ts";
 
 export interface MaskingRule {
   readonly name: string;
@@ -64,6 +66,8 @@ export class Masker {
   readonly #keys: KeyRule[] = [];
   readonly #known = new Map<string, KnownKey>();
   readonly #trigger: RegExp | undefined;
+  /** Undefined when a rule is of texts that have no three characters in common. */
+  readonly #scan: TripleScan | undefined;
 
   /** Throws "bad-regex", and "bad-config" for a rule that says nothing or a default that there is not. */
   constructor(settings: MaskingSettings) {
@@ -91,11 +95,13 @@ export class Masker {
         : new RegExp(
             [...triggers, ...literals.flatMap((text) => (text ? [escaped(text)] : []))].join("|"),
           );
+    this.#scan = scanOf(chosen, literals);
     for (const { name } of [...this.#texts, ...this.#keys]) this.counts[name] = 0;
   }
 
   text(text: string): string {
-    if (!this.#trigger?.test(text)) return text;
+    if (!this.#trigger || this.#scan?.mayMatch(text) === false || !this.#trigger.test(text))
+      return text;
     let result = text;
     for (const { name, change } of this.#texts) {
       const changed = change(result);
@@ -232,6 +238,24 @@ export class Masker {
     // Before the built-in ones: who writes a rule for a field means it.
     this.#keys.unshift({ name, matches: (found) => glob.test(found), change });
   }
+}
+
+/** `literals`: what matches of the rules of the configuration hold, "" for nothing; undefined where they look at no text. */
+function scanOf(
+  chosen: readonly BuiltInRule[],
+  literals: readonly (string | undefined)[],
+): TripleScan | undefined {
+  const triples: string[] = [];
+  for (const { trigger, triples: own } of chosen) {
+    if (trigger && !own) return undefined;
+    triples.push(...(own ?? []));
+  }
+  for (const literal of literals) {
+    if (literal === undefined) continue;
+    if (literal.length < 3) return undefined;
+    triples.push(literal);
+  }
+  return new TripleScan(triples);
 }
 
 function patternChange(pattern: string, replace: string): TextRule {
