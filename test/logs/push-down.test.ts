@@ -328,6 +328,33 @@ describe("the store and the engine", () => {
     );
   }, 120_000);
 
+  it("find the newest lines of a long range, and the oldest, whether they fill the limit or not", async () => {
+    const timesOf = async (
+      engine: LogEngine,
+      asked: Omit<Parameters<LogEngine["query"]>[0], "stepMs">,
+    ) => {
+      const result = await engine.query(asked);
+      return result.type === "lines" ? result.records.map(({ timeNs }) => timeNs) : undefined;
+    };
+    const asked = fc.record({
+      query: fc.tuple(matcher, quoted).map(([matchers, value]) => `{${matchers}} |= ${value}`),
+      limit: fc.constantFrom(1, 10, 60, 5000),
+      direction: fc.constantFrom("backward", "forward"),
+      startNs: fc
+        .constantFrom(0, 600, 7200)
+        .map((before) => BigInt(startMs - before * 1000) * 1_000_000n),
+      endNs: fc
+        .constantFrom(seconds, 3600)
+        .map((after) => BigInt(startMs + after * 1000) * 1_000_000n),
+    });
+    await fc.assert(
+      fc.asyncProperty(asked, async (request) => {
+        expect(await timesOf(stored, request)).toEqual(await timesOf(listed, request));
+      }),
+      runs,
+    );
+  }, 120_000);
+
   it("part the work as the plan says", async () => {
     const planOf = async (query: string) =>
       (
