@@ -35,7 +35,7 @@ export interface GrpcListener {
 export async function listenOtlpGrpc(
   address: string,
   mayPush: (authorization: string | undefined) => void,
-  door: PushDoor,
+  door: Pick<PushDoor, "push">,
 ): Promise<GrpcListener> {
   const server = new Server({
     "grpc.max_receive_message_length": pushBytesMax,
@@ -65,7 +65,7 @@ const asIs = (bytes: Buffer): Buffer => bytes;
 function exportOf(
   kind: PushKind,
   mayPush: (authorization: string | undefined) => void,
-  door: PushDoor,
+  door: Pick<PushDoor, "push">,
 ) {
   return (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>): void => {
     const take = async (): Promise<Buffer> => {

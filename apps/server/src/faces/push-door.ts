@@ -15,10 +15,10 @@ const inFlightBytesMax = 256 * 2 ** 20;
 
 export class PushDoor {
   readonly #telemetry: RpcCaller<TelemetryCalls>;
-  readonly #intake: Intake;
+  readonly #intake: Pick<Intake, "push">;
   #inFlightBytes = 0;
 
-  constructor(telemetry: RpcCaller<TelemetryCalls>, intake: Intake) {
+  constructor(telemetry: RpcCaller<TelemetryCalls>, intake: Pick<Intake, "push">) {
     this.#telemetry = telemetry;
     this.#intake = intake;
   }
