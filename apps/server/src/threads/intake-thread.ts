@@ -14,6 +14,8 @@ import { RemoteJournal } from "./remote-journal.ts";
 import { serveCalls } from "./rpc.ts";
 
 const patternsEveryMs = 10_000;
+/** How long log files wait for what the cluster says of their pods; then their paths alone name them. */
+const podsMsMax = 5000;
 
 type LogFiles = NonNullable<IntakeSettings["logFiles"]>;
 
@@ -47,9 +49,13 @@ function readFiles({ dir, positionsFile, node, kubernetes }: LogFiles) {
     podOf: (uid, namespace, pod) => pods.podOf(uid, namespace, pod),
     onTrouble: (reason) => log.warn({ reason }, "container logs cannot be read now"),
   });
-  tailer.start();
+  const stopping = new AbortController();
+  void Promise.race([pods.listed, sleep(systemClock, podsMsMax, stopping.signal)]).then(() => {
+    if (!stopping.signal.aborted) tailer.start();
+  });
   return {
     async stop() {
+      stopping.abort();
       await tailer.stop();
       await pods.stop();
     },

@@ -61,6 +61,14 @@ describe("the watch of pods whose log files are read", () => {
     expect(found.podOf("u1", "shop", "cart-1")).toBeUndefined();
   });
 
+  it("says when it has listed them, so that no line need go without its pod's labels", async () => {
+    putPod("cart-1", "u1", { app: "cart" });
+    const found = watch();
+    expect(found.podOf("u1", "shop", "cart-1")).toBeUndefined();
+    await found.listed;
+    expect(found.podOf("u1", "shop", "cart-1")?.labels).toEqual({ app: "cart" });
+  });
+
   it("asks for the pods of its node alone", async () => {
     watch("n1");
     const asked = () => kube.requests.filter((request) => request.includes("/api/v1/pods"));

@@ -8,6 +8,9 @@ export class PodWatch {
   readonly #reflector: Reflector;
   #byUid = new Map<string, KubeObject>();
   #byName = new Map<string, KubeObject>();
+  #tellListed: () => void = () => undefined;
+  /** Resolves when the pods have been listed once: before, none is known. */
+  readonly listed = new Promise<void>((resolve) => (this.#tellListed = resolve));
 
   /** `node` narrows the watch to the pods of one node. */
   constructor(access: KubeAccess, clock: Clock, node: string | undefined) {
@@ -44,5 +47,6 @@ export class PodWatch {
         object,
       ]),
     );
+    this.#tellListed();
   }
 }
