@@ -50,9 +50,11 @@ function readFiles({ dir, positionsFile, node, kubernetes }: LogFiles) {
     onTrouble: (reason) => log.warn({ reason }, "container logs cannot be read now"),
   });
   const stopping = new AbortController();
-  void Promise.race([pods.listed, sleep(systemClock, podsMsMax, stopping.signal)]).then(() => {
+  const begin = async () => {
+    await Promise.race([pods.listed, sleep(systemClock, podsMsMax, stopping.signal)]);
     if (!stopping.signal.aborted) tailer.start();
-  });
+  };
+  void begin();
   return {
     async stop() {
       stopping.abort();

@@ -91,23 +91,36 @@ export function parseAccessLogLine(text: string): AccessLogEntry | undefined {
 const opening = /^\[([^\]\s]{10,40})\] "(?=\S)/;
 const statusNext = /\d{1,3} /y;
 
-interface TextParts {
+/** Where the words and quoted texts of the line that is being read begin and end: most of them are not asked for. */
+const tokens = {
+  text: "",
+  count: 0,
+  starts: new Int32Array(tokensMax),
+  ends: new Int32Array(tokensMax),
+};
+
+function tokenAt(i: number): string {
+  return i < tokens.count ? tokens.text.slice(tokens.starts[i], tokens.ends[i]) : "";
+}
+
+/** What stands before the tokens. */
+interface TextHead {
   readonly startTime: string;
   readonly method: string;
   readonly path: string;
   readonly protocol: string;
   readonly layout: Layout;
-  readonly tokens: readonly string[];
 }
 
-function partsOf(text: string): TextParts | undefined {
+/** Leaves the tokens in `tokens`, until the next line is read. */
+function readText(text: string): TextHead | undefined {
   const head = opening.exec(text);
   if (!head) return undefined;
   const [whole, startTime = ""] = head;
   const end = endOfRequest(text, whole.length);
   if (end < 0) return undefined;
-  const tokens = tokensOf(text, end + 2);
-  const layout = layoutOf(tokens);
+  findTokens(text, end + 2);
+  const layout = layoutOfTokens();
   if (!layout) return undefined;
   const request = text.slice(whole.length, end);
   const first = request.indexOf(" ");
@@ -118,29 +131,28 @@ function partsOf(text: string): TextParts | undefined {
     path: last > first ? request.slice(first + 1, last) : "",
     protocol: first < 0 ? "" : request.slice(last + 1),
     layout,
-    tokens,
   };
 }
 
 function parseText(text: string): AccessLogEntry | undefined {
-  const parts = partsOf(text);
-  if (!parts) return undefined;
-  const { layout, tokens } = parts;
+  const head = readText(text);
+  if (!head) return undefined;
+  const { layout } = head;
   const entry: Draft = { format: layout === envoyText ? "envoy-text" : "istio-text" };
-  set(entry, "startTime", parts.startTime);
-  set(entry, "method", parts.method);
-  set(entry, "path", parts.path);
-  set(entry, "protocol", parts.protocol);
-  for (const [i, name] of layout.entries()) if (name !== "") set(entry, name, tokens[i] ?? "");
-  const id = traceIdBehind(parts);
+  set(entry, "startTime", head.startTime);
+  set(entry, "method", head.method);
+  set(entry, "path", head.path);
+  set(entry, "protocol", head.protocol);
+  for (const [i, name] of layout.entries()) if (name !== "") set(entry, name, tokenAt(i));
+  const id = traceIdBehind(layout);
   if (id !== undefined) entry.traceId = id;
   return entry as AccessLogEntry;
 }
 
 /** Among the fields that the format was extended by. */
-function traceIdBehind({ layout, tokens }: TextParts): string | undefined {
-  for (let i = layout.length; i < tokens.length; i++) {
-    const id = traceIdOf(tokens[i] ?? "");
+function traceIdBehind(layout: Layout): string | undefined {
+  for (let i = layout.length; i < tokens.count; i++) {
+    const id = traceIdOf(tokenAt(i));
     if (id !== undefined) return id;
   }
   return undefined;
@@ -156,31 +168,44 @@ function endOfRequest(text: string, start: number): number {
 
 type Layout = typeof envoyText | typeof istioText | typeof olderIstioText;
 
-function layoutOf(tokens: readonly string[]): Layout | undefined {
-  if (tokens.length >= istioText.length && countsAt(tokens, 5)) return istioText;
-  if (tokens.length >= olderIstioText.length && countsAt(tokens, 4)) return olderIstioText;
-  return tokens.length >= envoyText.length && countsAt(tokens, 2) ? envoyText : undefined;
+function layoutOfTokens(): Layout | undefined {
+  const { count } = tokens;
+  if (count >= istioText.length && countsAt(5)) return istioText;
+  if (count >= olderIstioText.length && countsAt(4)) return olderIstioText;
+  return count >= envoyText.length && countsAt(2) ? envoyText : undefined;
 }
-
-const count = /^(?:\d+|-)$/;
 
 /** Three counts tell where a text stands that may contain spaces less often than counting fields does. */
-function countsAt(tokens: readonly string[], at: number): boolean {
-  for (let i = at; i < at + 3; i++) if (!count.test(tokens[i] ?? "")) return false;
-  return true;
+function countsAt(at: number): boolean {
+  return isCount(at) && isCount(at + 1) && isCount(at + 2);
 }
 
-/** Words and quoted texts. */
-function tokensOf(text: string, start: number): string[] {
-  const tokens: string[] = [];
+/** Digits, or "-" alone. */
+function isCount(token: number): boolean {
+  const { text, starts, ends } = tokens;
+  const start = starts[token] ?? 0;
+  const end = ends[token] ?? 0;
+  if (end - start === 1 && text.charCodeAt(start) === 0x2d) return true;
+  for (let at = start; at < end; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 0x30 || code > 0x39) return false;
+  }
+  return end > start;
+}
+
+function findTokens(text: string, start: number): void {
+  const { starts, ends } = tokens;
   const length = text.trimEnd().length;
-  for (let at = start; at < length && tokens.length < tokensMax;) {
+  let count = 0;
+  for (let at = start; at < length && count < tokensMax; count++) {
     const quoted = text.charCodeAt(at) === 0x22;
     const end = quoted ? endOfQuoted(text, at + 1, length) : endOfWord(text, at, length);
-    tokens.push(text.slice(quoted ? at + 1 : at, end));
+    starts[count] = quoted ? at + 1 : at;
+    ends[count] = end;
     at = end + (quoted ? 2 : 1);
   }
-  return tokens;
+  tokens.text = text;
+  tokens.count = count;
 }
 
 function endOfWord(text: string, at: number, length: number): number {
@@ -195,8 +220,8 @@ function endOfWord(text: string, at: number, length: number): number {
 function endOfQuoted(text: string, at: number, length: number): number {
   for (let end = text.indexOf('" ', at); end >= 0 && end < length - 1;) {
     if (text.charCodeAt(end + 2) === 0x22) return end;
-    const word = text.slice(end + 2, endOfWord(text, end + 2, length));
-    if (!word.includes('"')) return end;
+    const quote = text.indexOf('"', end + 2);
+    if (quote < 0 || quote >= endOfWord(text, end + 2, length)) return end;
     end = text.indexOf('" ', end + 1);
   }
   return length - 1;
@@ -268,17 +293,17 @@ export function keptOfAccessLog(text: string): Record<string, string> | undefine
 }
 
 function keptOfText(text: string): Record<string, string> | undefined {
-  const parts = partsOf(text);
-  if (!parts) return undefined;
+  const head = readText(text);
+  if (!head) return undefined;
   const metadata: Record<string, string> = {};
-  put(metadata, "method", parts.method);
-  put(metadata, "path", parts.path);
-  for (const { at, metadata: key, numeric: isNumber } of keptOfLayout.get(parts.layout) ?? []) {
-    const token = parts.tokens[at] ?? "";
+  put(metadata, "method", head.method);
+  put(metadata, "path", head.path);
+  for (const { at, metadata: key, numeric: isNumber } of keptOfLayout.get(head.layout) ?? []) {
+    const token = tokenAt(at);
     if (!isNumber) put(metadata, key, token);
     else if (token !== "" && Number.isFinite(Number(token))) metadata[key] = String(Number(token));
   }
-  const id = traceIdBehind(parts);
+  const id = traceIdBehind(head.layout);
   if (id !== undefined) metadata["trace_id"] = id;
   return metadata;
 }
