@@ -27,6 +27,8 @@ export const logPatterns = z.object({
     z.object({
       /** `<_>` stands for what differs. */
       pattern: z.string(),
+      /** LogQL stages that let through its lines, of the streams asked for. */
+      lines: z.string(),
       count: z.number(),
       points,
       /** When it was first seen, when that is within the range and other lines were seen before; else null. */

@@ -166,7 +166,8 @@ export const routes = {
   ),
   logExplanation: get("/log-explanation", logRange, logExplanation),
   /** Of the streams that the query selects; its further stages are not looked at. */
-  logPatterns: get("/log-patterns", logRange, logPatterns),
+  /** `newSince`, in Unix ms: only patterns first seen at or after it. */
+  logPatterns: get("/log-patterns", logRange.extend({ newSince: ms.optional() }), logPatterns),
   logFields: get("/log-fields", logRange, logFields),
   /** Runs a range query for what it costs. `step` in milliseconds. */
   queryExplain: get(

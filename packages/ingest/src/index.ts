@@ -47,4 +47,5 @@ export { type DroppedTarget, type PoolOptions, ScrapePool } from "./scrape/pool.
 export type { TargetGroup } from "./scrape/target.ts";
 export { type Scraper, type ScraperOptions, startScraper } from "./scrape/scraper.ts";
 export { TemplateMiner } from "./templates/template-miner.ts";
+export { messageOf } from "./templates/words.ts";
 export { decodeZipkinSpans } from "./zipkin/spans.ts";

@@ -90,3 +90,41 @@ describe("what the lines of a service say", () => {
     ).rejects.toMatchObject({ code: "bad-query" });
   });
 });
+
+describe("patterns", () => {
+  it("are those that were not seen before a moment, when one is asked for", async () => {
+    const minute = 60_000;
+    const first = Math.floor(startMs / minute) * minute;
+    const samples = (...minutes: number[]) =>
+      minutes.map((at): [number, number] => [first + at * minute, 3]);
+    const logs = {
+      ...createLogEngine(new MemoryLogReader()),
+      patterns: () =>
+        Promise.resolve([
+          { pattern: "old <_>", sample: "old 1", samples: samples(-8, 1, 4) },
+          { pattern: "early <_>", sample: "early 1", samples: samples(2, 5) },
+          { pattern: "late", sample: "late", samples: samples(6) },
+        ]),
+    };
+    const cluster = { changes: () => [] } as Pick<ClusterWatch, "changes"> as ClusterWatch;
+    const insight = new LogInsight({ logs, cluster });
+    const told = async (since?: number) =>
+      (await insight.patterns(asked('{app="users"} | json'), since)).patterns.map(
+        ({ pattern, newSince, lines }) => [pattern, newSince, lines],
+      );
+    const early = [
+      "early <_>",
+      first + 2 * minute,
+      '|> "early <_>" |~ "^\\\\s*early\\\\s+\\\\S+\\\\s*$"',
+    ];
+    const late = ["late", first + 6 * minute, '|> "late"'];
+    expect((await told()).map(([pattern, newSince]) => [pattern, newSince])).toEqual([
+      ["old <_>", null],
+      early.slice(0, 2),
+      late.slice(0, 2),
+    ]);
+    expect(await told(first + 2 * minute)).toEqual([early, late]);
+    expect(await told(first + 3 * minute)).toEqual([late]);
+    expect(await told(first + 7 * minute)).toEqual([]);
+  });
+});

@@ -18,6 +18,7 @@ import {
 } from "../views/log-explanation.ts";
 import { calledServiceOf } from "../views/span-entity.ts";
 import { entityOf, levelNames, toHistogram, toLogLine } from "../views/log-view.ts";
+import { patternStages } from "../views/pattern-lines.ts";
 
 export interface LogInsightParts {
   readonly logs: LogEngine;
@@ -41,6 +42,8 @@ const troubleLinesMax = 300;
 /** How much time before the range is compared with it. */
 const beforeMaxMs = 3_600_000;
 const changesBeforeMs = 6 * 3_600_000;
+/** Ranges of patterns up to this long are read by the minute. */
+const minutesMaxMs = 6 * 3_600_000;
 /** A pattern is told as coming after a change that was made this long before. */
 const afterChangeMs = 10 * 60_000;
 /** Calls that take long, by how Envoy writes their milliseconds: a store compares texts, not numbers. */
@@ -257,7 +260,8 @@ export class LogInsight {
     }
   }
 
-  async patterns(asked: Asked): Promise<ReplyOf<"logPatterns">> {
+  /** With `newSinceMs` those alone that were not seen before it, as far back as is looked. */
+  async patterns(asked: Asked, newSinceMs?: number): Promise<ReplyOf<"logPatterns">> {
     const selector = selectorOf(asked.query);
     const { startMs, endMs, signal } = asked;
     const stepMs = Math.max(
@@ -265,28 +269,34 @@ export class LogInsight {
       Math.ceil((endMs - startMs) / histogramBuckets / 60_000) * 60_000,
     );
     const beforeMs = Math.min(endMs - startMs, beforeMaxMs);
+    // When something began is told to the minute where that is not too many of them.
+    const bucketMs = endMs - startMs <= minutesMaxMs ? 60_000 : stepMs;
     const found = await this.#parts.logs.patterns({
       query: format({ ...selector, stages: [] }),
       startMs: startMs - beforeMs,
       endMs,
-      stepMs,
+      stepMs: bucketMs,
       signal,
     });
     const changes = this.#changes(startMs - afterChangeMs, endMs);
     const oldestMs = Math.min(...found.map(({ samples }) => samples[0]?.[0] ?? Infinity));
     const firstBucketMs = Math.floor(startMs / stepMs) * stepMs;
-    const patterns = found.flatMap(({ pattern, samples }) => {
+    const newFromMs = Math.floor((newSinceMs ?? startMs) / bucketMs) * bucketMs;
+    const patterns = found.flatMap((one) => {
+      const { pattern, samples } = one;
       const inRange = samples.filter(([at]) => at >= firstBucketMs);
       const count = inRange.reduce((sum, [, one]) => sum + one, 0);
       if (count === 0) return [];
       const firstAt = samples[0]?.[0] ?? endMs;
       // Of lines that begin when all begin it cannot be told whether they are new.
-      const isNew = firstAt >= firstBucketMs && firstAt > oldestMs + stepMs;
+      const isNew = firstAt >= newFromMs && firstAt > oldestMs + bucketMs;
+      if (newSinceMs !== undefined && !isNew) return [];
       const change = isNew
-        ? changes.find(({ at }) => at <= firstAt + stepMs && at >= firstAt - afterChangeMs)
+        ? changes.find(({ at }) => at <= firstAt + bucketMs && at >= firstAt - afterChangeMs)
         : undefined;
       return {
         pattern,
+        lines: patternStages(one),
         count,
         points: onGrid(inRange, firstBucketMs, endMs, stepMs),
         newSince: isNew ? firstAt : null,
@@ -337,7 +347,11 @@ function onGrid(
   endMs: number,
   stepMs: number,
 ): [number, number][] {
-  const counts = new Map(samples);
+  const counts = new Map<number, number>();
+  for (const [at, count] of samples) {
+    const bucket = Math.floor(at / stepMs) * stepMs;
+    counts.set(bucket, (counts.get(bucket) ?? 0) + count);
+  }
   const length = Math.floor((endMs - startMs) / stepMs) + 1;
   return Array.from({ length }, (_, i) => {
     const at = startMs + i * stepMs;

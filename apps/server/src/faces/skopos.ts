@@ -205,7 +205,7 @@ export function createHandlers(parts: SkoposParts): ApiHandlers {
     logExplanation: ({ query, signal }) =>
       logInsight.explanation({ query: query.query, ...rangeOf(parts, query), signal }),
     logPatterns: ({ query, signal }) =>
-      logInsight.patterns({ query: query.query, ...rangeOf(parts, query), signal }),
+      logInsight.patterns({ query: query.query, ...rangeOf(parts, query), signal }, query.newSince),
     logFields: ({ query, signal }) =>
       logInsight.fields({ query: query.query, ...rangeOf(parts, query), signal }),
     queryExplain: ({ query: { query, start, end, step }, signal }) => {

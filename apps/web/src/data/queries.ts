@@ -215,11 +215,14 @@ export function logExplanationQuery(time: TimeRange, query: string) {
   });
 }
 
-export function logPatternsQuery(time: TimeRange, query: string) {
+export function logPatternsQuery(time: TimeRange, query: string, newSince?: number) {
   return queryOptions({
-    queryKey: ["log-patterns", rangeKey(time), query],
+    queryKey: ["log-patterns", rangeKey(time), query, newSince],
     queryFn: ({ signal }) =>
-      client.call("logPatterns", { query: { ...wholeRange(time), query }, signal }),
+      client.call("logPatterns", {
+        query: { ...wholeRange(time), query, ...(newSince !== undefined && { newSince }) },
+        signal,
+      }),
     staleTime: 10_000,
     placeholderData: keepPreviousData,
   });

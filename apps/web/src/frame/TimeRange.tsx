@@ -12,19 +12,13 @@ import {
   resolveRange,
   type TimeRange as Range,
 } from "../logic/scope.ts";
-import { briefTime, formatAgo, zoneName } from "../logic/times.ts";
+import { briefTime, formatAgo, localInput, zoneName } from "../logic/times.ts";
 import { useNow } from "../parts/use-now.ts";
 import { useAddress, useScope } from "./address.ts";
 
 function rangeName(time: Range, now: number): string {
   if (time.kind === "relative") return relativeName(time.lengthMs);
   return `${briefTime(time.from, now)} – ${briefTime(time.to, now)}`;
-}
-
-/** What an input of type datetime-local wants: local time without a zone. */
-function localInput(ms: number): string {
-  const date = new Date(ms - new Date(ms).getTimezoneOffset() * 60_000);
-  return date.toISOString().slice(0, 19);
 }
 
 function Absolute({ choose }: { readonly choose: (time: Range) => void }): ReactNode {

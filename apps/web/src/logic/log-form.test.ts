@@ -2,21 +2,31 @@ import { describe, expect, it } from "vitest";
 import {
   defaultLogQuery,
   everyStream,
+  ofStreams,
   readLogForm,
   streamQuery,
   withLabel,
-  withPattern,
   writeLogForm,
 } from "./log-form.ts";
+
+const nothing = { labels: [], contains: [], like: [], matches: [], fields: [] };
 
 describe("chips of a log query", () => {
   it("survive a round trip, quotes and braces included", () => {
     for (const form of [
-      { labels: [], contains: [], like: ['GET <_> "503"'] },
       {
+        ...nothing,
+        like: [
+          { pattern: 'GET <_> "503"', words: null },
+          { pattern: "user <_>", words: "^user \\S+$" },
+        ],
+        matches: ["\\d|x"],
+        fields: [["status", "503"] as const, ["response_flags", ""] as const],
+      },
+      {
+        ...nothing,
         labels: [["app", 'a"}b'] as const, ["pod", "x,y"] as const],
         contains: ['say "no"', "{a}"],
-        like: [],
       },
     ])
       expect(readLogForm(writeLogForm(form))).toEqual(form);
@@ -24,19 +34,23 @@ describe("chips of a log query", () => {
 
   it("read what people type", () => {
     expect(readLogForm('{ app = "x",pod=`y` } |= `boom`')).toEqual({
+      ...nothing,
       labels: [
         ["app", "x"],
         ["pod", "y"],
       ],
       contains: ["boom"],
-      like: [],
     });
   });
 
-  it.each(['{app=~"x"}', '{app="x"} | json', 'rate({app="x"}[1m])', "{app=", '{app="x"} != "y"'])(
-    "leave %s as text",
-    (query) => expect(readLogForm(query)).toBeNull(),
-  );
+  it.each([
+    '{app=~"x"}',
+    '{app="x"} | json',
+    'rate({app="x"}[1m])',
+    '{app="x"} | a="b" or c="d"',
+    "{app=",
+    '{app="x"} != "y"',
+  ])("leave %s as text", (query) => expect(readLogForm(query)).toBeNull());
 
   it("narrow a query, replacing the same label", () => {
     expect(withLabel('{app="x"} |= "e"', "app", "y")).toBe('{app="y"} |= "e"');
@@ -44,12 +58,9 @@ describe("chips of a log query", () => {
     expect(withLabel("rate(x)", "a", "b")).toBeNull();
   });
 
-  it("narrow any query to a pattern, one at a time", () => {
-    expect(withPattern('{app="x"} |= "a"', "{<_>503<_>}")).toBe('{app="x"} |> "{<_>503<_>}"');
-    expect(withPattern('{app="x"}', "GET <_> answered <_>")).toBe(
-      '{app="x"} |= "GET" |= "answered"',
-    );
-    expect(withPattern('{app="x"} | json ', "no user")).toBe('{app="x"} | json |= "no user"');
+  it("give way to a pattern, which is one of whole streams", () => {
+    expect(ofStreams('{app="x}"} |= "a" | json', '|> "a <_>"')).toBe('{app="x}"} |> "a <_>"');
+    expect(ofStreams("{app=`x`}", "| status=`503`")).toBe("{app=`x`} | status=`503`");
   });
 
   it("select one stream by all its labels", () => {

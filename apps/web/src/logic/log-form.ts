@@ -1,9 +1,20 @@
-/** The simple part of LogQL that chips can hold: equality matchers, "line contains" and "line is like a pattern". */
+type Pairs = readonly (readonly [name: string, value: string])[];
+
+/** A pattern, in which `<_>` stands for anything, and a regular expression right behind it that narrows what that may be. */
+interface Like {
+  readonly pattern: string;
+  readonly words: string | null;
+}
+
+/** The simple part of LogQL that chips can hold: equality of labels and fields, and what a line contains or is like. */
 export interface LogForm {
-  readonly labels: readonly (readonly [name: string, value: string])[];
+  readonly labels: Pairs;
   readonly contains: readonly string[];
-  /** Patterns, in which `<_>` stands for anything. */
-  readonly like: readonly string[];
+  readonly like: readonly Like[];
+  /** Regular expressions. */
+  readonly matches: readonly string[];
+  /** Of the line itself, such as `status`. */
+  readonly fields: Pairs;
 }
 
 /** Every stream; LogQL wants at least one matcher that does not match the empty text. */
@@ -13,7 +24,7 @@ export function defaultLogQuery(namespace: string | undefined): string {
   return namespace === undefined ? everyStream : `{namespace=${JSON.stringify(namespace)}}`;
 }
 
-export function writeLogForm({ labels, contains, like }: LogForm): string {
+export function writeLogForm({ labels, contains, like, matches, fields }: LogForm): string {
   const selector =
     labels.length === 0
       ? everyStream
@@ -21,7 +32,12 @@ export function writeLogForm({ labels, contains, like }: LogForm): string {
   return [
     selector,
     ...contains.map((text) => `|= ${JSON.stringify(text)}`),
-    ...like.map((pattern) => `|> ${JSON.stringify(pattern)}`),
+    ...like.map(
+      ({ pattern, words }) =>
+        `|> ${JSON.stringify(pattern)}${words === null ? "" : ` |~ ${JSON.stringify(words)}`}`,
+    ),
+    ...matches.map((pattern) => `|~ ${JSON.stringify(pattern)}`),
+    ...fields.map(([name, value]) => `| ${name}=${JSON.stringify(value)}`),
   ].join(" ");
 }
 
@@ -36,9 +52,10 @@ function unquote(text: string): string | null {
 }
 
 const matcher = /^\s*([a-zA-Z_]\w*)\s*=\s*("(?:[^"\\]|\\.)*"|`[^`]*`)\s*(?:,|$)/;
-const filter = /^\s*(\|[=>])\s*("(?:[^"\\]|\\.)*"|`[^`]*`)/;
+const filter = /^\s*(\|[=>~])\s*("(?:[^"\\]|\\.)*"|`[^`]*`)/;
+const field = /^\s*\|\s*([a-zA-Z_]\w*)\s*=\s*("(?:[^"\\]|\\.)*"|`[^`]*`)(?=\s*(?:\||$))/;
 
-function readLabels(inside: string): LogForm["labels"] | null {
+function readLabels(inside: string): Pairs | null {
   const labels: [string, string][] = [];
   let rest = inside;
   while (rest.trim() !== "") {
@@ -54,22 +71,37 @@ function readLabels(inside: string): LogForm["labels"] | null {
 /** `null` when the query says more than chips can show. */
 export function readLogForm(query: string): LogForm | null {
   const text = query.trim();
-  const selector = /^\{((?:[^"`}]|"(?:[^"\\]|\\.)*"|`[^`]*`)*)\}/.exec(text);
+  const selector = selectorOnly.exec(text);
   if (!selector) return null;
   const every = selector[0].replaceAll(/\s/g, "") === everyStream;
-  const labels = every ? [] : readLabels(selector[1] ?? "");
+  const labels = every ? [] : readLabels(selector[0].slice(1, -1));
   if (labels === null) return null;
+  const stages = readStages(text.slice(selector[0].length));
+  return stages && { labels, ...stages };
+}
+
+function readStages(text: string): Omit<LogForm, "labels"> | null {
   const contains: string[] = [];
-  const like: string[] = [];
-  let rest = text.slice(selector[0].length);
+  const like: Like[] = [];
+  const matches: string[] = [];
+  const fields: [string, string][] = [];
+  let before = "";
+  let rest = text;
   while (rest.trim() !== "") {
-    const found = filter.exec(rest);
-    const value = found?.[2] === undefined ? null : unquote(found[2]);
+    const found = filter.exec(rest) ?? field.exec(rest);
+    const [all = "", what = "", quoted = ""] = found ?? [];
+    const value = unquote(quoted);
     if (!found || value === null) return null;
-    (found[1] === "|>" ? like : contains).push(value);
-    rest = rest.slice(found[0].length);
+    const last = like.at(-1);
+    if (what === "|=") contains.push(value);
+    else if (what === "|>") like.push({ pattern: value, words: null });
+    else if (what !== "|~") fields.push([what, value]);
+    else if (before === "|>" && last) like.splice(-1, 1, { ...last, words: value });
+    else matches.push(value);
+    before = what;
+    rest = rest.slice(all.length);
   }
-  return { labels, contains, like };
+  return { contains, like, matches, fields };
 }
 
 /** Narrows a query by a label; `null` when the query is no form. */
@@ -80,21 +112,11 @@ export function withLabel(query: string, name: string, value: string): string | 
   return writeLogForm({ ...form, labels: [...others, [name, value]] });
 }
 
-const pieceCharsMin = 3;
+const selectorOnly = /^\s*\{(?:[^"`}]|"(?:[^"\\]|\\.)*"|`[^`]*`)*\}/;
 
-/**
- * Narrows a query to lines like a pattern. Patterns of whole lines (access logs) are written as such; those of messages, which
- * stand somewhere within their lines, by the texts they are made of. A query that is no form is written on.
- */
-export function withPattern(query: string, pattern: string): string {
-  const whole = pattern.startsWith("{<_>") || pattern.startsWith("[");
-  const like = whole ? [pattern] : [];
-  const pieces = pattern.split("<_>").map((piece) => piece.trim());
-  const contains = whole ? [] : pieces.filter((piece) => piece.length >= pieceCharsMin);
-  const form = readLogForm(query);
-  if (form) return writeLogForm({ ...form, contains, like });
-  const more = writeLogForm({ labels: [], contains, like }).slice(everyStream.length);
-  return `${query.trim()}${more}`;
+/** The streams of a query, and of them the lines that the stages let through. */
+export function ofStreams(query: string, stages: string): string {
+  return `${selectorOnly.exec(query)?.[0].trim() ?? query.trim()} ${stages}`;
 }
 
 /** The streams with exactly these labels. */

@@ -56,6 +56,12 @@ export function fullTime(atMs: number): string {
   }).format(atMs);
 }
 
+/** What an input of type datetime-local wants: local time without a zone. */
+export function localInput(ms: number): string {
+  const date = new Date(ms - new Date(ms).getTimezoneOffset() * 60_000);
+  return date.toISOString().slice(0, 19);
+}
+
 /** "20 Nov". */
 export function dayName(atMs: number): string {
   return format("day", { day: "numeric", month: "short" }).format(atMs);

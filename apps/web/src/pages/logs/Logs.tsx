@@ -14,6 +14,34 @@ const views = [
   ["patterns", "Patterns"],
 ] as const;
 
+/** What each condition says, and the form without it. */
+function chipsOf(form: LogForm): { readonly says: string; readonly drop: LogForm }[] {
+  const without = <Item,>(items: readonly Item[], item: Item) =>
+    items.filter((other) => other !== item);
+  return [
+    ...form.labels.map((pair) => ({
+      says: `${pair[0]}=${pair[1]}`,
+      drop: { ...form, labels: without(form.labels, pair) },
+    })),
+    ...form.contains.map((text) => ({
+      says: `contains ${JSON.stringify(text)}`,
+      drop: { ...form, contains: without(form.contains, text) },
+    })),
+    ...form.like.map((like) => ({
+      says: `like ${like.pattern.replaceAll("<_>", "…")}`,
+      drop: { ...form, like: without(form.like, like) },
+    })),
+    ...form.matches.map((pattern) => ({
+      says: `matches ${pattern}`,
+      drop: { ...form, matches: without(form.matches, pattern) },
+    })),
+    ...form.fields.map((pair) => ({
+      says: pair[1] === "" ? `no ${pair[0]}` : `${pair[0]}=${pair[1]}`,
+      drop: { ...form, fields: without(form.fields, pair) },
+    })),
+  ];
+}
+
 function Chips({
   form,
   change,
@@ -29,44 +57,10 @@ function Chips({
   };
   return (
     <div className="chips" role="group" aria-label="Conditions">
-      {form.labels.map(([name, value]) => (
-        <span key={name} className="chip">
-          {name}={value}
-          <button
-            type="button"
-            aria-label={`Drop ${name} ${value}`}
-            onClick={() =>
-              change({ ...form, labels: form.labels.filter(([other]) => other !== name) })
-            }
-          >
-            ×
-          </button>
-        </span>
-      ))}
-      {form.contains.map((text) => (
-        <span key={text} className="chip">
-          contains {JSON.stringify(text)}
-          <button
-            type="button"
-            aria-label={`Drop ${text}`}
-            onClick={() =>
-              change({ ...form, contains: form.contains.filter((other) => other !== text) })
-            }
-          >
-            ×
-          </button>
-        </span>
-      ))}
-      {form.like.map((pattern) => (
-        <span key={pattern} className="chip">
-          like {pattern.replaceAll("<_>", "…")}
-          <button
-            type="button"
-            aria-label={`Drop lines like ${pattern}`}
-            onClick={() =>
-              change({ ...form, like: form.like.filter((other) => other !== pattern) })
-            }
-          >
+      {chipsOf(form).map(({ says, drop }) => (
+        <span key={says} className="chip">
+          {says}
+          <button type="button" aria-label={`Drop ${says}`} onClick={() => change(drop)}>
             ×
           </button>
         </span>
