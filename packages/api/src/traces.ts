@@ -138,13 +138,16 @@ export type TraceComparisonJson = z.infer<typeof traceComparison>;
 
 /** The service graph of spans beside that of metrics. */
 export const traceGraph = z.object({
+  /** Traces that were looked at, drawn evenly from the range, and what share of its spans they are. */
   traces: z.number(),
+  share: z.number(),
   /** The share of requests that are traced, as the two graphs tell; null when they share no edge. */
   sampledShare: z.number().nullable(),
   edges: z.array(
     z.object({
       source: z.string(),
       target: z.string(),
+      /** Among the traces that were looked at; rates are of all. */
       calls: z.number(),
       errors: z.number(),
       p50Ms: z.number().nullable(),

@@ -29,6 +29,12 @@ describe("the service graph of spans", () => {
     ]);
   });
 
+  it("counts a sampled trace as often as it stands for", () => {
+    const sampled = trace(10).map((each) => ({ ...each, weight: 8.5 }));
+    const [, edge] = serviceGraph([sampled, trace(30, true), trace(40, true)]);
+    expect(edge).toMatchObject({ source: "web", calls: 10.5, errors: 2, p50Ms: 10, p95Ms: 40 });
+  });
+
   it("takes the callee from Istio's cluster name when the proxy got no answer", () => {
     const attributes = { "upstream_cluster.name": "outbound|8080||posts.social.svc.cluster.local" };
     const edges = serviceGraph([

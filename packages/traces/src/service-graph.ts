@@ -9,6 +9,7 @@ import { buildForest, childrenOf, type SpanForest } from "./forest.ts";
 export interface SpanEdge {
   readonly source: string;
   readonly target: string;
+  /** Both by the weight of the spans, which need not be whole. */
   readonly calls: number;
   readonly errors: number;
   /** Of the callee's side where it was seen, else of the caller's. */
@@ -27,13 +28,12 @@ export function serviceGraph(
   nameOf: (span: Span) => string = ({ service }) => service,
   nameOfPeer: (name: string) => string = (name) => name,
 ): SpanEdge[] {
-  const edges = new Map<string, { source: string; target: string; errors: number; ms: number[] }>();
-  const note = (source: string, target: string, failed: boolean, ms: number) => {
+  const edges = new Map<string, { source: string; target: string; calls: Call[] }>();
+  const note = (source: string, target: string, call: Call) => {
     const key = `${source}\u0000${target}`;
-    const edge = edges.get(key) ?? { source, target, errors: 0, ms: [] };
-    if (edge.ms.length === 0 && edges.size >= edgesMax) return;
-    edge.ms.push(ms);
-    if (failed) edge.errors++;
+    const edge = edges.get(key) ?? { source, target, calls: [] };
+    if (edge.calls.length === 0 && edges.size >= edgesMax) return;
+    edge.calls.push(call);
     edges.set(key, edge);
   };
   for (const spans of traces) {
@@ -48,28 +48,44 @@ export function serviceGraph(
         // The caller's own span may fail for other calls than this one.
         const failed =
           callee.status === "error" || (span.kind === "client" && span.status === "error");
-        note(source, nameOf(callee), failed, lengthMs(forest, child));
+        const ms = lengthMs(forest, child);
+        note(source, nameOf(callee), { ms, failed, weight: callee.weight ?? 1 });
       }
       const peer = span.kind === "client" && !answered ? peerOf(span) : undefined;
       const named = peer === undefined ? undefined : nameOfPeer(peer);
       if (named !== undefined && named !== source && !delegates(forest, index))
-        note(source, named, span.status === "error", lengthMs(forest, index));
+        note(source, named, {
+          ms: lengthMs(forest, index),
+          failed: span.status === "error",
+          weight: span.weight ?? 1,
+        });
     });
   }
   return [...edges.values()]
-    .map(({ source, target, errors, ms }) => {
-      const sorted = Float64Array.from(ms).sort();
-      const at = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
-      return {
-        source,
-        target,
-        calls: sorted.length,
-        errors,
-        p50Ms: at(0.5) ?? 0,
-        p95Ms: at(0.95) ?? 0,
-      };
-    })
+    .map(({ source, target, calls }) => ({ source, target, ...measured(calls) }))
     .sort((a, b) => b.calls - a.calls || (a.source < b.source ? -1 : 1));
+}
+
+interface Call {
+  readonly ms: number;
+  readonly failed: boolean;
+  /** How many calls it stands for. */
+  readonly weight: number;
+}
+
+function measured(calls: readonly Call[]): Omit<SpanEdge, "source" | "target"> {
+  const sorted = calls.toSorted((a, b) => a.ms - b.ms);
+  const total = sorted.reduce((sum, { weight }) => sum + weight, 0);
+  const errors = sorted.reduce((sum, { failed, weight }) => (failed ? sum + weight : sum), 0);
+  const at = (q: number) => {
+    let below = 0;
+    for (const { ms, weight } of sorted) {
+      below += weight;
+      if (below > q * total) return ms;
+    }
+    return sorted.at(-1)?.ms ?? 0;
+  };
+  return { calls: total, errors, p50Ms: at(0.5), p95Ms: at(0.95) };
 }
 
 const lengthMs = (forest: SpanForest, index: number) =>

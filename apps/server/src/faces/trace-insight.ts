@@ -15,6 +15,7 @@ import { serviceIdOf, serviceIdOfName } from "../views/span-entity.ts";
 import { explainedAttributes, explainTrace } from "../views/trace-explanation.ts";
 import { toTraceOutline } from "../views/trace-outline.ts";
 import { toSpanJson } from "../views/trace-view.ts";
+import { sampleTraces } from "./trace-sample.ts";
 
 export interface TraceRange {
   readonly startMs: number;
@@ -32,7 +33,7 @@ export interface TraceInsightParts {
 const outlinesMax = 4;
 const outlineAgeMsMax = 60_000;
 const comparedMax = 100;
-const graphTracesMax = 300;
+const graphTracesMax = 600;
 const operationsMax = 50;
 const peersWindowMs = 3_600_000;
 /** Of a longer trace only some rows are read to explain it, of each sort at most as many as these. */
@@ -156,42 +157,43 @@ export class TraceInsight {
   }
 
   async graph(range: TraceRange, signal: AbortSignal): Promise<ReplyOf<"traceGraph">> {
-    const ids = await this.#search("{ }", range, graphTracesMax, signal);
-    const traces = await this.#fetch(ids, signal);
+    const limits = { tracesMax: graphTracesMax, spansPerTraceMax: comparedSpansMax };
+    const { traces, share } = await sampleTraces(
+      this.#parts.traces,
+      { ...range, ...limits },
+      signal,
+    );
     const nameOf = (span: Span) => serviceIdOf(span) ?? span.service;
     const edges = serviceGraph(traces, nameOf, serviceIdOfName);
     const reporting = new Set(traces.flat().map(nameOf));
-    // A full page of traces covers less than the range asked for.
-    const firstMs = Math.min(
-      ...traces.map((spans) => Number((spans[0]?.startNs ?? 0n) / 1_000_000n)),
-    );
-    const fromMs = ids.length >= graphTracesMax ? Math.max(firstMs, range.startMs) : range.startMs;
-    const windowMs = Math.max(1000, range.endMs - fromMs);
+    const windowMs = Math.max(1000, range.endMs - range.startMs);
     const metrics = await this.#parts.topology.graph({ timeMs: range.endMs, windowMs });
     const known = metrics.edges.map(({ source, target, traffic }) => ({
       source,
       target,
       requestsPerSecond: traffic.requestsPerSecond,
     }));
-    const compared = compareGraphs(edges, known, windowMs / 1000, reporting);
+    // A share of the spans is as good as all of them in that share of the time.
+    const compared = compareGraphs(edges, known, (windowMs / 1000) * share, reporting);
     const byPlace = new Map(edges.map((edge) => [`${edge.source}->${edge.target}`, edge]));
     return {
       traces: traces.length,
+      share,
       sampledShare: compared.sampledShare,
       edges: compared.edges.map((edge) => {
         const seen = byPlace.get(`${edge.source}->${edge.target}`);
         return {
           ...edge,
-          calls: seen?.calls ?? 0,
-          errors: seen?.errors ?? 0,
+          calls: Math.round(seen?.calls ?? 0),
+          errors: Math.round(seen?.errors ?? 0),
           p50Ms: seen?.p50Ms ?? null,
           p95Ms: seen?.p95Ms ?? null,
         };
       }),
       warnings:
-        ids.length >= graphTracesMax
+        share < 1
           ? [
-              `the newest ${graphTracesMax} traces are counted, of the last ${Math.round(windowMs / 1000)} s`,
+              `${traces.length} traces from all over this time are counted, ${percentOf(share)} of its spans; rates are estimated from them`,
             ]
           : [],
     };
@@ -306,6 +308,9 @@ export class TraceInsight {
     return this.#parts.traces.traces(ids, signal);
   }
 }
+
+/** Two digits that say something, of however small a share. */
+const percentOf = (share: number) => `${Number((share * 100).toPrecision(2))} %`;
 
 /** Of a long trace the rows worth reading: where it failed, the slowest, and what called them. Undefined: all of them. */
 function tellingRows(outline: TraceOutline): number[] | undefined {

@@ -10,6 +10,7 @@ import { goneSignal } from "../../http/bind.ts";
 import type { Guard } from "../../http/guard.ts";
 import { refusalOf } from "../../http/problems.ts";
 import { all, one, type Parameters, required } from "../prometheus/parameters.ts";
+import { sampleTraces } from "../trace-sample.ts";
 import { jaegerTrace, structured } from "./answers.ts";
 
 export interface JaegerParts {
@@ -31,6 +32,7 @@ const tracesMax = 1500;
 /** Names of services are asked for without a range. */
 const namesBackMs = 2 * dayMs;
 const dependencyTracesMax = 1000;
+const dependencySpansMax = 5000;
 const tagsMax = 50;
 
 export function bindJaeger(app: FastifyInstance, parts: JaegerParts): void {
@@ -91,19 +93,18 @@ function endpointsOf({
       if (!Number.isFinite(endMs) || !Number.isFinite(lookbackMs))
         throw new SkoposError("bad-request", "endTs and lookback are milliseconds");
       const startMs = endMs - lookbackMs;
-      const range = { startMs, endMs, limit: dependencyTracesMax, signal };
-      const { traces: matches } = await traces.search("{ }", range);
-      const spans = await traces.traces(
-        matches.map(({ traceId }) => traceId),
+      const range = { startMs, endMs };
+      const { traces: drawn, share } = await sampleTraces(
+        traces,
+        { ...range, tracesMax: dependencyTracesMax, spansPerTraceMax: dependencySpansMax },
         signal,
-        { startMs, endMs },
       );
-      const edges = serviceGraph(spans);
+      const edges = serviceGraph(drawn);
       return structured(
         edges.map(({ source, target, calls }) => ({
           parent: source,
           child: target,
-          callCount: calls,
+          callCount: Math.max(1, Math.round(calls / share)),
         })),
       );
     },
