@@ -1,8 +1,10 @@
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { gzipSync } from "node:zlib";
 import { systemClock } from "@skopos/model";
 import { afterEach, expect, it } from "vitest";
+import { type SelfSigned, selfSigned } from "../testing/self-signed.ts";
 import { parseScrapeConfig } from "./config.ts";
 import { createPageFetcher } from "./fetch.ts";
 
@@ -11,8 +13,10 @@ afterEach(async () => {
   for (const stop of stops.splice(0).toReversed()) await stop();
 });
 
-async function fetching(answer: RequestListener) {
-  const server = createServer(answer);
+async function fetching(answer: RequestListener, tls?: SelfSigned) {
+  const server = tls
+    ? createTlsServer({ cert: tls.cert, key: tls.key }, answer)
+    : createServer(answer);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   stops.push(async () => {
@@ -22,12 +26,13 @@ async function fetching(answer: RequestListener) {
   });
   const address = server.address();
   const port = typeof address === "object" && address ? address.port : 0;
-  const [job] = parseScrapeConfig("scrape_configs: [{job_name: a}]", "test").jobs;
+  const own = { job_name: "a", ...(tls && { tls_config: { ca: tls.cert } }) };
+  const [job] = parseScrapeConfig(JSON.stringify({ scrape_configs: [own] }), "test").jobs;
   if (!job) throw new Error("a job");
   const fetcher = createPageFetcher(job.http, job.protocols, systemClock);
   stops.push(() => fetcher.close());
   return async (path: string, bodyMax = 64 * 2 ** 20): Promise<string> => {
-    const url = `http://127.0.0.1:${port}${path}`;
+    const url = `${tls ? "https" : "http"}://127.0.0.1:${port}${path}`;
     const page = await fetcher.fetch({ url, timeoutMs: 20_000, bodyMax });
     try {
       return Buffer.from(page.body).toString();
@@ -43,27 +48,34 @@ function textOf(path: string): string {
   return `page_of_target ${number}\n`.repeat(1 + (number % 7) * 9000);
 }
 
-it("gives each of many pages at a time its own bytes, in pieces or whole, on connections that stay or end", async () => {
-  const fetch = await fetching((request, response) => {
-    const path = request.url ?? "";
-    const text = textOf(path);
-    const number = Number(path.slice(1));
-    if (number % 3 === 0) response.setHeader("connection", "close");
-    if (number % 5 === 0) {
-      response.setHeader("content-encoding", "gzip");
-      response.end(gzipSync(text));
-      return;
+it.each([
+  ["in the clear", false],
+  ["over TLS", true],
+])(
+  "gives each of many pages at a time its own bytes, in pieces or whole, on connections that stay or end, %s",
+  async (_, secure) => {
+    const tls = secure ? selfSigned() : undefined;
+    const fetch = await fetching((request, response) => {
+      const path = request.url ?? "";
+      const text = textOf(path);
+      const number = Number(path.slice(1));
+      if (number % 3 === 0) response.setHeader("connection", "close");
+      if (number % 5 === 0) {
+        response.setHeader("content-encoding", "gzip");
+        response.end(gzipSync(text));
+        return;
+      }
+      if (number % 2 === 0) response.setHeader("content-length", text.length);
+      const half = text.length >> 1;
+      response.write(text.slice(0, half), () => setImmediate(() => response.end(text.slice(half))));
+    }, tls);
+    const paths = Array.from({ length: 60 }, (_, i) => `/${i}`);
+    for (let round = 0; round < 3; round++) {
+      const pages = await Promise.all(paths.map((path) => fetch(path)));
+      for (const [i, path] of paths.entries()) expect(pages[i] === textOf(path)).toBe(true);
     }
-    if (number % 2 === 0) response.setHeader("content-length", text.length);
-    const half = text.length >> 1;
-    response.write(text.slice(0, half), () => setImmediate(() => response.end(text.slice(half))));
-  });
-  const paths = Array.from({ length: 60 }, (_, i) => `/${i}`);
-  for (let round = 0; round < 3; round++) {
-    const pages = await Promise.all(paths.map((path) => fetch(path)));
-    for (const [i, path] of paths.entries()) expect(pages[i] === textOf(path)).toBe(true);
-  }
-});
+  },
+);
 
 it("reads a page without a length up to where its connection ends", async () => {
   const fetch = await fetching((_, response) => {
