@@ -133,6 +133,21 @@ describe("remote write 1.0", () => {
     ]);
   });
 
+  it("brings exemplars apart from the samples of their series, as Prometheus sends them", () => {
+    const request = new ProtobufWriter()
+      .message(1, series({ __name__: "a" }, [[1000, 1]]))
+      .message(1, (message) => {
+        series({ __name__: "a" }, [])(message);
+        message.message(3, (exemplar) => exemplar.double(2, 0.7).varint(3, 999));
+      })
+      .finish();
+    const { sink, outcome } = written(request);
+    expect(outcome).toMatchObject({ samples: 1, exemplars: 1 });
+    expect(sink.exemplars).toEqual([
+      { series: "a", exemplar: { labels: {}, value: 0.7, timeMs: 999 } },
+    ]);
+  });
+
   it("brings native histograms, exemplars and metadata", () => {
     const { sink, batch } = written(requestV1);
     expect(sink.histograms).toEqual([{ series: "h", timeMs: 3000, histogram: readBack }]);

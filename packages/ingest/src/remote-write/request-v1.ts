@@ -28,14 +28,17 @@ function readTimeSeries(
 ): void {
   const flat: string[] = [];
   let points = 0;
+  let exemplars = 0;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) readLabel(reader, flat);
     else {
       if (field === 2 || field === 4) points++;
+      if (field === 3) exemplars++;
       reader.skip();
     }
   }
-  if (points === 0) return;
+  // Prometheus sends exemplars apart from the samples of their series.
+  if (points + exemplars === 0) return;
   const labels = labelsFrom(flat, into.limits);
   if (typeof labels === "string") return into.reject(points, labels);
   const series = into.series(labels);
