@@ -33,9 +33,15 @@ function groupLabels(
   const readsName = !node.without && node.labels.includes(metricNameLabel);
   if (readsName) return first.map((s) => grouper.labelsOf(input.labels[s] ?? LabelSet.empty));
   if (node.without) return first.map((s) => grouper.labelsOf(input.raw.at(s)));
-  return first.map((s) =>
-    LabelSet.fromPairs(node.labels.map((label) => [label, input.raw.value(s, label)])),
-  );
+  const names = [...new Set(node.labels)].sort();
+  return first.map((s) => {
+    const flat: string[] = [];
+    for (const name of names) {
+      const value = input.raw.value(s, name);
+      if (value !== "") flat.push(name, value);
+    }
+    return LabelSet.fromSorted(flat);
+  });
 }
 
 /** A group drops its name later when any of its members does. */
@@ -94,14 +100,14 @@ export function membersOf(groups: SeriesGroups): number[][] {
 }
 
 const sum: Accumulate = (input, groups, values, present) => {
-  const { steps } = input;
+  const { steps, series, values: added, present: holds } = input;
   const rest = new Float64Array(values.length);
-  for (let s = 0; s < input.series; s++) {
+  for (let s = 0; s < series; s++) {
     const row = s * steps;
     const out = (groups.of[s] ?? 0) * steps;
     for (let t = 0; t < steps; t++) {
-      if (input.present[row + t] !== float) continue;
-      const value = input.values[row + t] ?? NaN;
+      if (holds[row + t] !== float) continue;
+      const value = added[row + t] ?? NaN;
       const before = values[out + t] ?? 0;
       const total = before + value;
       // Neumaier's step, written out: see sum.ts.
