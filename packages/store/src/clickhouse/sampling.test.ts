@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openClickHouse } from "./client.ts";
 import { fairPart, TraceSampling } from "./sampling.ts";
 import { migrate } from "./schema.ts";
+import { createTraceReader } from "./trace-reader.ts";
 import { type SupervisedClickHouse, superviseClickHouse } from "./supervise.ts";
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
@@ -128,8 +129,18 @@ describe("an hour of traces that is old enough", () => {
     expect(traces).toBeGreaterThan(130);
     expect(traces).toBeLessThan(240);
     expect(spans).toBe(traces * 3);
-    expect(weight / 6000).toBeGreaterThan(0.75);
-    expect(weight / 6000).toBeLessThan(1.25);
+    expect(weight).toBeCloseTo(6000, 1);
+    const counted = await createTraceReader(client).aggregate({
+      where: { type: "all", of: [] },
+      by: [{ scope: "intrinsic", name: "status" }],
+      exponents: false,
+      startMs: hour * hourMs - 1000,
+      endMs: (hour + 1) * hourMs,
+      stepMs: 2 * hourMs,
+      rowsMax: 10,
+    });
+    const byStatus = counted.rows.map(({ by, count }) => [String(by[0]), Math.round(count)]);
+    expect(Object.fromEntries(byStatus)).toEqual({ error: 30, unset: 6240 });
     expect(thinned).toEqual({ hour, spansBefore: 6270, spansKept: spans + 270 });
     expect(await table("SELECT * FROM span_rates FINAL ORDER BY ALL")).toEqual(before);
     expect(await table("SELECT DISTINCT attribute_http_url AS url FROM spans")).toEqual([
@@ -166,6 +177,7 @@ describe("an hour of traces that is old enough", () => {
     expect(traces).toBeGreaterThan(50);
     expect(traces).toBeLessThan(200);
     expect(spans).toBe(traces * 3);
+    expect(left["turning"]?.weight).toBeCloseTo(3000, 1);
     await client.close();
   });
 

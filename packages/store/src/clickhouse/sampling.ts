@@ -7,7 +7,8 @@
  *
  * Slow is a trace whose root span took longer than the slowest 5 % of its operation in that hour, or that lasted longer
  * than an hour. Fair is a budget of traces dealt out to root operations by need, so that rare ones keep theirs. Traces
- * drawn from the rest carry `weight`, the inverse of their operation's share.
+ * drawn from the rest carry `weight`: how many of their operation's traces of that hour there are for each that was drawn,
+ * so that the roots of an operation count as many as there were.
  *
  * Nothing may be inserted into `spans` meanwhile, or it would be lost: this runs where the carrier runs, between batches.
  */
@@ -123,14 +124,19 @@ export class TraceSampling {
   async #thin(hour: number): Promise<number> {
     await this.#plan(hour);
     const startNs = BigInt(hour) * hourNs;
-    const kept = `SELECT trace_id, if(always, 1, 1 / share) AS drawn FROM (
-        SELECT trace_id, share, faults > 0 OR last - first > ${hourNs} OR took > slow_ns OR planned = 0 AS always
-        FROM (${tracesOf(hour)}) AS traces
-        LEFT JOIN (SELECT *, 1 AS planned FROM sampling_plan) AS plan
-          ON plan.hour = intDiv(traces.first, ${hourNs}) AND plan.service = traces.service AND plan.name = traces.name
-      ) WHERE always OR cityHash64(trace_id) < share * 18446744073709551615`;
+    const judged = `SELECT trace_id, plan.hour AS hour, traces.service AS service, traces.name AS name,
+        faults > 0 OR last - first > ${hourNs} OR took > slow_ns OR planned = 0 AS always,
+        cityHash64(trace_id) < share * 18446744073709551615 AS drawn
+      FROM (${tracesOf(hour)}) AS traces
+      LEFT JOIN (SELECT *, 1 AS planned FROM sampling_plan) AS plan
+        ON plan.hour = intDiv(traces.first, ${hourNs}) AND plan.service = traces.service AND plan.name = traces.name`;
+    // By how many were drawn, not by how many were to be: those drawn then stand for exactly as many as there were.
+    const standing = `SELECT hour, service, name, count() / countIf(drawn) AS stands_for FROM (${judged})
+      WHERE NOT always GROUP BY hour, service, name`;
+    const kept = `SELECT trace_id, if(always, 1, standing.stands_for) AS weight_drawn FROM (${judged}) AS judged
+      LEFT JOIN (${standing}) AS standing USING (hour, service, name) WHERE always OR drawn`;
     await this.#run("TRUNCATE TABLE spans_thinned");
-    await this.#run(`INSERT INTO spans_thinned (${columns}, weight) SELECT ${columns}, drawn FROM spans
+    await this.#run(`INSERT INTO spans_thinned (${columns}, weight) SELECT ${columns}, weight_drawn FROM spans
       INNER JOIN (${kept}) AS kept USING trace_id
       WHERE start_ns >= ${startNs} AND start_ns < ${startNs + hourNs}`);
     const [row] = await this.#rows<{ spans: number }>(
