@@ -1,17 +1,34 @@
 /**
- * Where the bodies of pages are gathered: buffers that are used again, since a page is read as soon as it is whole. Grows by
- * doubling; throws "too-large" beyond the page's limit.
+ * Where the bodies of pages are gathered and inflated: memory that is used again, since a page is read as soon as it is
+ * whole. Takes none before the first byte, since many requests wait at a time; grows by doubling; throws "too-large" beyond
+ * the page's limit.
  */
 import { IngestError } from "../errors.ts";
 
 const firstBytes = 64 * 1024;
-/** Larger ones are not kept for the next page, nor are more than these. */
+/** Larger ones are not kept for the next page, nor are more than these: the smallest go. */
 const keptBytesMax = 4 * 2 ** 20;
-const keptMax = 4;
+const keptMax = 8;
+/** The smallest first. */
 const kept: Buffer[] = [];
+const none = Buffer.alloc(0);
+
+function keep(bytes: Buffer): void {
+  if (bytes.length === 0 || bytes.length > keptBytesMax) return;
+  const larger = kept.findIndex(({ length }) => length >= bytes.length);
+  kept.splice(larger < 0 ? kept.length : larger, 0, bytes);
+  if (kept.length > keptMax) kept.shift();
+}
+
+/** Memory of at least `size` bytes; where it must be made, of `sizeWanted`. */
+function take(size: number, sizeWanted: number): Buffer {
+  const fits = kept.findIndex(({ length }) => length >= size);
+  const [found] = fits < 0 ? [] : kept.splice(fits, 1);
+  return found ?? Buffer.allocUnsafeSlow(sizeWanted);
+}
 
 export class BodyBuffer {
-  #bytes = kept.pop() ?? Buffer.allocUnsafeSlow(firstBytes);
+  #bytes: Buffer = none;
   #length = 0;
   readonly #sizeMax: number;
 
@@ -41,9 +58,10 @@ export class BodyBuffer {
         `body_size_limit: the page is larger than ${this.#sizeMax} bytes`,
       );
     if (size > this.#bytes.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(size, 2 * this.#bytes.length));
-      grown.set(this.#bytes);
-      this.#bytes = grown;
+      const before = this.#bytes;
+      this.#bytes = take(size, Math.max(size, 2 * before.length, firstBytes));
+      this.#bytes.set(before);
+      keep(before);
     }
     return this.#bytes.subarray(0, this.#sizeMax);
   }
@@ -58,8 +76,8 @@ export class BodyBuffer {
 
   /** Gives the memory back. Once, and the buffer is not used afterwards. */
   release(): void {
-    if (this.#bytes.length <= keptBytesMax && kept.length < keptMax) kept.push(this.#bytes);
-    this.#bytes = Buffer.alloc(0);
+    keep(this.#bytes);
+    this.#bytes = none;
     this.#length = 0;
   }
 }
