@@ -83,6 +83,12 @@ describe("what a trace says", () => {
     expect(others).toEqual([]);
   });
 
+  it("says a code once that is the message of its span too", () => {
+    const attributes = { "http.status_code": 503 };
+    const failed = span("root", "", 0, 20, { status: "error", statusMessage: "503", attributes });
+    expect(explain([failed])[0]?.text).toMatch(/ in “root” with 503\.$/);
+  });
+
   it("does not blame a change that came after", () => {
     const statements = explain(refused, [change("users", "social/users", -1000)]);
     expect(statements.map(({ kind }) => kind)).toEqual(["error"]);

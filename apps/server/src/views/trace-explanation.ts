@@ -88,8 +88,11 @@ function failures(facts: TraceFacts, note: (entity: EntityRef | null) => void): 
     const called = calledService(origin);
     const code =
       origin.attributes["http.status_code"] ?? origin.attributes["http.response.status_code"];
-    const status = code === undefined ? "" : ` with ${textOf(code) ?? JSON.stringify(code)}`;
-    const message = origin.statusMessage === "" ? "" : `: ${origin.statusMessage}`;
+    const codeText = code === undefined ? "" : (textOf(code) ?? JSON.stringify(code));
+    const status = codeText === "" ? "" : ` with ${codeText}`;
+    // Proxies put the code there as well.
+    const isTold = origin.statusMessage === "" || origin.statusMessage === codeText;
+    const message = isTold ? "" : `: ${origin.statusMessage}`;
     const blamed = flags === undefined ? serviceEntity(origin) : (called ?? serviceEntity(origin));
     note(blamed);
     note(serviceEntity(origin));

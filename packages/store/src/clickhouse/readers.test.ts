@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ClickHouseClient } from "@clickhouse/client";
 import { type Span, systemClock } from "@skopos/model";
-import { logReaderContract, traceReaderContract } from "@skopos/testkit";
+import { blankSpan, logReaderContract, traceReaderContract } from "@skopos/testkit";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type JournalFollower, JournalReader } from "../journal/journal-reader.ts";
@@ -14,6 +14,8 @@ import { createLogReader } from "./log-reader.ts";
 import { LogStore } from "./log-store.ts";
 import { migrate } from "./schema.ts";
 import { type SupervisedClickHouse, superviseClickHouse } from "./supervise.ts";
+import { defaultQueryLimits } from "./sql.ts";
+import { readTraceColumns } from "./trace-columns.ts";
 import { createTraceReader } from "./trace-reader.ts";
 import { TraceStore } from "./trace-store.ts";
 
@@ -143,6 +145,27 @@ describe("rows in ClickHouse", () => {
       direction: "forward",
     });
     expect(read).toEqual(records);
+  });
+
+  it("come in columns each once, and of too many spans the first ones", async () => {
+    const traceId = "e".repeat(32);
+    const spans = Array.from({ length: 9 }, (_, i) =>
+      blankSpan({
+        traceId,
+        spanId: String(i + 1).padStart(16, "0"),
+        service: i % 2 === 0 ? "shop" : "cart",
+        startNs: 1_790_000_000_000_000_000n + BigInt(9 - i),
+      }),
+    );
+    await new TraceStore(journal).append([...spans, ...spans.slice(0, 4)]);
+    await settled();
+    const read = async (spansMax: number) => {
+      const request = { traceId, firstTexts: [], spansMax, signal: undefined };
+      const { ids, id, startNs } = await readTraceColumns(client, defaultQueryLimits, request);
+      return Array.from(id, (at, row) => `${Number(ids[at])}@${startNs[row]}`).sort();
+    };
+    expect(await read(100)).toEqual(spans.map((_, i) => `${i + 1}@${8 - i}`));
+    expect(await read(3)).toEqual(["7@2", "8@1", "9@0"]);
   });
 
   it("are not taken for comments with hints in them, which the embedded engine looks for", async () => {
