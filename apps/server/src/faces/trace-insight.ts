@@ -33,7 +33,7 @@ export interface TraceInsightParts {
 const outlinesMax = 4;
 const outlineAgeMsMax = 60_000;
 const comparedMax = 100;
-const graphTracesMax = 600;
+const graphTracesMax = 300;
 const operationsMax = 50;
 const peersWindowMs = 3_600_000;
 /** Of a longer trace only some rows are read to explain it, of each sort at most as many as these. */

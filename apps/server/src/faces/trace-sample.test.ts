@@ -66,8 +66,10 @@ describe("a sample of traces", () => {
     const { times, share } = await sample(evenly(720), 72, 8);
     expect(share).toBeCloseTo(0.1, 9);
     expect(times).toHaveLength(72);
-    const minutes = new Set(times.map((at) => Math.floor(at / minute)));
-    expect(minutes.size).toBe(12);
+    const quarters = times.map((at) => Math.floor(at / (3 * minute)));
+    expect([0, 1, 2, 3].map((one) => quarters.filter((q) => q === one).length)).toEqual([
+      18, 18, 18, 18,
+    ]);
   });
 
   it("gives what quiet times leave to busy ones", async () => {

@@ -20,7 +20,8 @@ export interface TraceSample {
 
 type Engine = Pick<TraceEngine, "search" | "traces" | "metrics">;
 
-const slicesMax = 12;
+/** All are searched at once. */
+const slicesMax = 8;
 const sliceMinMs = 1000;
 /** Spans that are read at once; of more only every second trace is, or every third… */
 const spansMax = 30_000;

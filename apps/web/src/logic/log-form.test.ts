@@ -4,6 +4,7 @@ import {
   everyStream,
   ofStreams,
   readLogForm,
+  shownPattern,
   streamQuery,
   withLabel,
   writeLogForm,
@@ -61,6 +62,14 @@ describe("chips of a log query", () => {
   it("give way to a pattern, which is one of whole streams", () => {
     expect(ofStreams('{app="x}"} |= "a" | json', '|> "a <_>"')).toBe('{app="x}"} |> "a <_>"');
     expect(ofStreams("{app=`x`}", "| status=`503`")).toBe("{app=`x`} | status=`503`");
+  });
+
+  it("show patterns of access logs like their lines", () => {
+    const json = '{<_>"method":"GET"<_>"response_code":503,"response_flags":"UH"<_>}';
+    expect(shownPattern(json)).toBe("GET <_> → 503 UH");
+    expect(shownPattern('[<_>] "POST <_>" 200 - <_>')).toBe("POST <_> → 200");
+    expect(shownPattern('[<_>] "GET <_>" 0 DC <_>')).toBe("GET <_> → no answer DC");
+    expect(shownPattern("user <_> logged in")).toBe("user <_> logged in");
   });
 
   it("select one stream by all its labels", () => {

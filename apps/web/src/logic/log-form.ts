@@ -119,6 +119,21 @@ export function ofStreams(query: string, stages: string): string {
   return `${selectorOnly.exec(query)?.[0].trim() ?? query.trim()} ${stages}`;
 }
 
+const accessPatterns = [
+  /^\{<_>"method":"(.*)"<_>"response_code":(\d+),"response_flags":"(.*)"<_>\}$/,
+  /^\[<_>\] "(\S+) <_>" (\d+) (\S+) <_>$/,
+];
+
+/** A pattern as it is shown: those of access logs like the lines themselves, "GET <_> → 503 UH". */
+export function shownPattern(pattern: string): string {
+  for (const access of accessPatterns) {
+    const [, method, status, flags] = access.exec(pattern) ?? [];
+    if (status !== undefined)
+      return `${method} <_> → ${status === "0" ? "no answer" : status}${flags === "-" ? "" : ` ${flags}`}`;
+  }
+  return pattern;
+}
+
 /** The streams with exactly these labels. */
 export function streamQuery(labels: Readonly<Record<string, string>>): string {
   const matchers = Object.entries(labels).map(

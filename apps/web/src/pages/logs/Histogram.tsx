@@ -106,7 +106,7 @@ export function Histogram({ histogram }: { readonly histogram: LogPage["histogra
           </line>
         ))}
       </svg>
-      <figcaption className="row between tight small quiet">
+      <figcaption className="row between tight small quiet log-axis">
         <span>{clockTime(first.at)}</span>
         <span className="row tight">
           {totals.map(({ level, count }) => (

@@ -5,7 +5,7 @@ import type { ReactNode } from "react";
 import { Spark } from "../../charts/Spark.tsx";
 import { logPatternsQuery } from "../../data/queries.ts";
 import { useAddress, useScope } from "../../frame/address.ts";
-import { ofStreams } from "../../logic/log-form.ts";
+import { ofStreams, shownPattern } from "../../logic/log-form.ts";
 import { formatCount, plural } from "../../logic/numbers.ts";
 import { clockTime, fullTime, localInput } from "../../logic/times.ts";
 import { Go } from "../../parts/Go.tsx";
@@ -46,7 +46,7 @@ function Row({ found, query }: { readonly found: Pattern; readonly query: string
           onClick={() => patch({ q: ofStreams(query, lines), view: null, since: null })}
         >
           <span>
-            <Text pattern={pattern} />
+            <Text pattern={shownPattern(pattern)} />
           </span>
         </button>
         {newSince !== null && (
