@@ -40,7 +40,7 @@ export { RemoteWriteReceiver } from "./remote-write/receive.ts";
 export { RemoteWriteSender, type SenderCounts } from "./remote-write/sender.ts";
 export { encodeRemoteWrite, remoteWriteHeaders } from "./remote-write/encode.ts";
 export type { SamplePage } from "./remote-write/outgoing.ts";
-export { parseScrapeConfig, type ScrapeConfig, type ScrapeJob } from "./scrape/config.ts";
+export { parseScrapeConfig, type ScrapeJob } from "./scrape/config.ts";
 export { compileRelabeling } from "./scrape/relabel.ts";
 export type { TargetStatus } from "./scrape/loop.ts";
 export { type DroppedTarget, type PoolOptions, ScrapePool } from "./scrape/pool.ts";

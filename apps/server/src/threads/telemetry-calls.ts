@@ -1,7 +1,7 @@
 /** What the main thread asks of the telemetry thread, and what it hears from it. Everything is structured-cloneable. */
 import type { MessagePort } from "node:worker_threads";
 import type { AlertInstance } from "@skopos/api";
-import type { ClusterDiscover } from "@skopos/ingest";
+import type { ClusterDiscover, ConfigText } from "@skopos/ingest";
 import type { KubeCredentials } from "@skopos/mesh";
 import type { Matcher } from "@skopos/model";
 
@@ -154,6 +154,8 @@ export type TelemetryCalls = {
   targets(argument: null): Promise<readonly TargetStatus[]>;
   droppedTargets(argument: null): Promise<DroppedTargets>;
   scrapePools(argument: null): Promise<readonly ScrapePoolStatus[]>;
+  /** Prometheus configurations that objects of the cluster are or became, with their secrets. */
+  clusterScrapeTexts(argument: null): Promise<readonly ConfigText[]>;
   targetMetadata(argument: null): Promise<readonly TargetMetadata[]>;
   alerts(argument: null): Promise<readonly AlertInstance[]>;
   rules(argument: null): Promise<readonly RuleGroupState[]>;

@@ -173,6 +173,7 @@ async function start(): Promise<void> {
         .summaries()
         .map((summary) => ({ ...summary, discoveryError: errors[summary.job] ?? "" }));
     },
+    clusterScrapeTexts: () => scraper.cluster?.scrapeTexts() ?? [],
     targetMetadata: () => scraper.pool.targetMetadata(),
     alerts: () => alerting.alerts(),
     rules: () => alerting.groups(),

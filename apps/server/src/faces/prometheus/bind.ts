@@ -208,7 +208,7 @@ function bindLabels(routes: Routes, { pool, telemetry }: PrometheusParts): void 
 }
 
 function bindScraping(routes: Routes, { telemetry, scrapeConfig }: PrometheusParts): void {
-  const config = () => parseScrapeConfig(scrapeConfig.text, scrapeConfig.file);
+  const configs = async () => [scrapeConfig, ...(await telemetry.call("clusterScrapeTexts", null))];
   routes.get("/targets", async ({ parameters }) => {
     const [active, dropped] = await Promise.all([
       telemetry.call("targets", null),
@@ -219,14 +219,18 @@ function bindScraping(routes: Routes, { telemetry, scrapeConfig }: PrometheusPar
   routes.get("/targets/metadata", async ({ parameters }) =>
     targetMetadataOf(await telemetry.call("targetMetadata", null), parameters),
   );
-  routes.get("/targets/relabel_steps", ({ parameters }) => relabelStepsOf(config(), parameters));
+  routes.get("/targets/relabel_steps", async ({ parameters }) => {
+    const jobs = (await configs()).flatMap(({ text, file }) => parseScrapeConfig(text, file).jobs);
+    return relabelStepsOf(jobs, parameters);
+  });
   routes.get("/scrape_pools", async () => {
     const pools = await telemetry.call("scrapePools", null);
     return { scrapePools: pools.map(({ job }) => job).sort() };
   });
-  routes.get("/scrape_pools/config", ({ parameters }) => {
+  routes.get("/scrape_pools/config", async ({ parameters }) => {
     const name = required(parameters, "scrapePool");
-    const yaml = shownPool(scrapeConfig.text, name);
+    const texts = (await configs()).map(({ text }) => text);
+    const yaml = shownPool(texts, name);
     if (yaml === undefined)
       throw new SkoposError("not-found", `there is no scrape pool ${JSON.stringify(name)}`);
     return { yaml };
@@ -254,7 +258,15 @@ function bindStatus(routes: Routes, parts: PrometheusParts): void {
   const { telemetry, pool, config, scrapeConfig, version, nowMs, self } = parts;
   const startedAtMs = nowMs();
   const notifications = new Notifications();
-  routes.get("/status/config", () => ({ yaml: shownConfig(scrapeConfig.text) }));
+  routes.get("/status/config", async () => {
+    const cluster = await telemetry.call("clusterScrapeTexts", null);
+    return {
+      yaml: shownConfig(
+        scrapeConfig.text,
+        cluster.map(({ text }) => text),
+      ),
+    };
+  });
   routes.get("/status/flags", () => flagsOf(config));
   routes.get("/status/buildinfo", () => buildInfo(version));
   routes.get("/status/runtimeinfo", () => runtimeInfo(startedAtMs, nowMs(), config.head.retention));

@@ -26,8 +26,22 @@ describe("the configuration that people see", () => {
   });
 
   it("can be asked for by scrape pool", () => {
-    expect(shownPool(text, "other")).toMatch(/^job_name: other\n/);
-    expect(shownPool(text, "api")).not.toContain("hunter2");
-    expect(shownPool(text, "none")).toBeUndefined();
+    expect(shownPool([text], "other")).toMatch(/^job_name: other\n/);
+    expect(shownPool([text], "api")).not.toContain("hunter2");
+    expect(shownPool([text], "none")).toBeUndefined();
+  });
+
+  it("names the pools of the cluster behind those of the file", () => {
+    const job = { job_name: "podMonitor/a/b/0", tls_config: { key: "hunter2" } };
+    const more = JSON.stringify({ global: { scrape_interval: "1s" }, scrape_configs: [job] });
+    const shown = shownConfig(text, [more]);
+    expect(shown).not.toContain("hunter2");
+    expect([...shown.matchAll(/job_name: (\S+)/g)].map(([, name]) => name)).toEqual([
+      "api",
+      "other",
+      "podMonitor/a/b/0",
+    ]);
+    expect(shown.match(/scrape_interval/g)).toHaveLength(1);
+    expect(shownPool([text, more], "podMonitor/a/b/0")).toContain("key: <secret>");
   });
 });

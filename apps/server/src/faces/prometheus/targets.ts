@@ -1,5 +1,5 @@
 /** `/targets` and what belongs to it: metadata by target, scrape pools, relabelling step by step. */
-import { compileRelabeling, type ScrapeConfig, type ScrapeJob } from "@skopos/ingest";
+import { compileRelabeling, type ScrapeJob } from "@skopos/ingest";
 import {
   compileMatcher,
   type LabelMap,
@@ -78,15 +78,15 @@ export function targetMetadataOf(
   return found;
 }
 
-function jobOf(config: ScrapeConfig, name: string): ScrapeJob {
-  const job = config.jobs.find((each) => each.name === name);
+function jobOf(jobs: readonly ScrapeJob[], name: string): ScrapeJob {
+  const job = jobs.find((each) => each.name === name);
   if (!job) throw new SkoposError("not-found", `there is no scrape pool ${JSON.stringify(name)}`);
   return job;
 }
 
 /** What each relabelling rule of a pool makes of the given labels, until one drops them. */
-export function relabelStepsOf(config: ScrapeConfig, parameters: Parameters): object {
-  const job = jobOf(config, required(parameters, "scrapePool"));
+export function relabelStepsOf(jobs: readonly ScrapeJob[], parameters: Parameters): object {
+  const job = jobOf(jobs, required(parameters, "scrapePool"));
   let labels: LabelSet | undefined = LabelSet.fromMap(labelsIn(required(parameters, "labels")));
   const steps: object[] = [];
   for (const rule of job.relabel) {
