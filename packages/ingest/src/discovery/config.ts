@@ -119,6 +119,8 @@ function readKubernetes(map: Fields): KubernetesConfig {
     attachNode: attach.flag("node", false),
     http: readHttp(map),
   };
+  if (config.http.oauth2)
+    map.fail("kubernetes_sd_configs take no oauth2: use authorization", "oauth2");
   attach.finish();
   namespaces.finish();
   map.finish();

@@ -66,7 +66,7 @@ export class HttpDiscovery implements Discovery {
     const { url, refreshMs } = this.#options.config;
     const headers = {
       "user-agent": "skopos",
-      ...this.#agent.headers(),
+      ...(await this.#agent.headers()),
       accept: "application/json",
       "x-prometheus-refresh-interval-seconds": String(refreshMs / 1000),
     };

@@ -80,7 +80,7 @@ export class Delivery {
         headers: {
           "user-agent": "skopos",
           ...config.headers,
-          ...this.#agent.headers(),
+          ...(await this.#agent.headers()),
           ...headers,
         },
       });

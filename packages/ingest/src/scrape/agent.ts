@@ -1,12 +1,13 @@
 /**
- * Connections as an `HttpConfig` says: TLS from files that may be rotated. Files are looked at again at most once a minute,
- * and when one has changed, new connections use the new one.
+ * Connections as an `HttpConfig` says: directly or through a proxy, TLS from files that may be rotated. Files are looked at
+ * again at most once a minute, and when one has changed, new connections use the new one.
  */
 import { readFileSync } from "node:fs";
 import { type Clock, messageOf } from "@skopos/model";
-import { Agent, type Dispatcher, interceptors } from "undici";
+import { Agent, type Dispatcher, interceptors, ProxyAgent } from "undici";
 import { IngestError } from "../errors.ts";
-import type { HttpConfig, PemSource, TlsConfig } from "./http-config.ts";
+import { type HttpConfig, type PemSource, plainHttp, type TlsConfig } from "./http-config.ts";
+import { OAuthToken } from "./oauth.ts";
 import { passingReads } from "./passing-reads.ts";
 import { revealSecret } from "./secret.ts";
 
@@ -16,7 +17,7 @@ const lookAgainMs = 60_000;
 export class HttpAgent {
   readonly #http: HttpConfig;
   readonly #clock: Clock;
-  #agent: Agent;
+  #agent: Dispatcher;
   #dispatcher: Dispatcher;
   #options: Record<string, unknown>;
   #looked: number;
@@ -25,6 +26,10 @@ export class HttpAgent {
   readonly #connections: number | undefined;
 
   readonly #passing: boolean;
+
+  readonly #token: OAuthToken | undefined;
+  /** To the token endpoint. */
+  readonly #tokenAgent: HttpAgent | undefined;
 
   /**
    * `connections` bounds those to one host; watches need one each. `passing`: as `passingReads` says. Throws "bad-config" when a
@@ -39,12 +44,28 @@ export class HttpAgent {
     this.#options = connectOptions(http.tls);
     this.#agent = this.#agentNow();
     this.#dispatcher = redirecting(this.#agent, http);
+    const { oauth2 } = http;
+    if (!oauth2) return;
+    const agent = new HttpAgent({ ...plainHttp, tls: oauth2.tls, proxy: oauth2.proxy }, clock, 1);
+    this.#tokenAgent = agent;
+    this.#token = new OAuthToken(oauth2, clock, () => agent.dispatcher());
   }
 
-  #agentNow(): Agent {
-    const connect = this.#passing ? passingReads(this.#options) : this.#options;
+  #agentNow(): Dispatcher {
     const bound = this.#connections === undefined ? {} : { connections: this.#connections };
-    return new Agent({ ...bound, pipelining: 1, keepAliveTimeout: 30_000, connect });
+    const options = { ...bound, pipelining: 1, keepAliveTimeout: 30_000 };
+    const proxy = this.#http.proxy?.reveal();
+    if (proxy === undefined) {
+      const connect = this.#passing ? passingReads(this.#options) : this.#options;
+      return new Agent({ ...options, connect });
+    }
+    // As Go has it: plain requests are forwarded, and only those over TLS go through a tunnel.
+    return new ProxyAgent({
+      ...options,
+      uri: proxy,
+      proxyTunnel: false,
+      requestTls: this.#options,
+    });
   }
 
   /** Throws "bad-config" when a TLS file has gone. */
@@ -64,22 +85,30 @@ export class HttpAgent {
     return this.#dispatcher;
   }
 
-  /** `Authorization` and the configured headers, with file contents read now. Throws "bad-config". */
-  headers(): Record<string, string | string[]> {
+  /**
+   * `Authorization` and the configured headers, with file contents read now and a token that is good. Throws "bad-config",
+   * "unauthenticated".
+   */
+  async headers(): Promise<Record<string, string | string[]>> {
     const headers: Record<string, string | string[]> = {};
     for (const { name, values } of this.#http.headers)
       headers[name.toLowerCase()] = values.map((value) => revealSecret(value));
-    const authorization = authorizationHeader(this.#http);
+    const authorization = this.#token ? await this.#token.authorization() : this.authorization();
     if (authorization !== undefined) headers["authorization"] = authorization;
     return headers;
   }
 
+  /** The header of credentials that are at hand, which tokens are not. Throws "bad-config". */
+  authorization(): string | undefined {
+    return authorizationHeader(this.#http);
+  }
+
   async close(): Promise<void> {
-    await Promise.all([this.#agent.destroy(), ...this.#closing]);
+    await Promise.all([this.#agent.destroy(), this.#tokenAgent?.close(), ...this.#closing]);
   }
 }
 
-function redirecting(agent: Agent, { followRedirects }: HttpConfig): Dispatcher {
+function redirecting(agent: Dispatcher, { followRedirects }: HttpConfig): Dispatcher {
   if (!followRedirects) return agent;
   return agent.compose(interceptors.redirect({ maxRedirections: redirectsMax }));
 }

@@ -117,12 +117,11 @@ scrape_configs:
     ]);
   });
 
-  it("names proxies, HTTP/2 and OAuth as without effect", () => {
-    const settings = "proxy_url: http://p\n  enable_http2: true\n  oauth2: {client_id: x}";
+  it("names HTTP/2 and exceptions from proxies as without effect", () => {
+    const settings = "proxy_url: http://p\n  enable_http2: true\n  no_proxy: a,b";
     expect(parseScrapeConfig(job(settings), "p.yml").ignored).toEqual([
-      "p.yml:3:14: proxy_url has no effect here",
       "p.yml:4:17: enable_http2 has no effect here",
-      "p.yml:5:11: oauth2 has no effect here",
+      "p.yml:5:13: no_proxy has no effect here",
     ]);
   });
 

@@ -61,7 +61,7 @@ async function fetchPage(
   const { origin, pathname, search } = new URL(page.url);
   const headers = {
     "user-agent": "skopos",
-    ...agent.headers(),
+    ...(await agent.headers()),
     accept,
     "accept-encoding": "gzip",
     "x-prometheus-scrape-timeout-seconds": String(page.timeoutMs / 1000),

@@ -30,8 +30,23 @@ type Credentials =
     }
   | { readonly scheme: string; readonly secret: SecretSource };
 
+/** Client credentials of OAuth 2.0. */
+export interface OAuthConfig {
+  readonly tokenUrl: string;
+  readonly clientId: string;
+  readonly clientSecret: SecretSource;
+  readonly scopes: readonly string[];
+  readonly endpointParams: Readonly<Record<string, string>>;
+  /** How the token endpoint is reached. */
+  readonly tls: TlsConfig | undefined;
+  readonly proxy: Secret | undefined;
+}
+
 export interface HttpConfig {
   readonly credentials: Credentials | undefined;
+  readonly oauth2: OAuthConfig | undefined;
+  /** The URL of a proxy, which may hold its credentials. */
+  readonly proxy: Secret | undefined;
   readonly tls: TlsConfig | undefined;
   readonly headers: readonly { readonly name: string; readonly values: readonly SecretSource[] }[];
   readonly followRedirects: boolean;
@@ -39,14 +54,17 @@ export interface HttpConfig {
 
 export const plainHttp: HttpConfig = {
   credentials: undefined,
+  oauth2: undefined,
+  proxy: undefined,
   tls: undefined,
   headers: [],
   followRedirects: true,
 };
 
 /** Whether anything of it is read from a file of this machine. */
-export function namesFiles({ credentials, tls, headers }: HttpConfig): boolean {
-  const secrets: unknown[] = [tls?.ca, tls?.cert, tls?.key, credentials?.secret];
+export function namesFiles({ credentials, oauth2, tls, headers }: HttpConfig): boolean {
+  const secrets: unknown[] = [credentials?.secret, oauth2?.clientSecret];
+  for (const each of [tls, oauth2?.tls]) secrets.push(each?.ca, each?.cert, each?.key);
   if (credentials && "username" in credentials) secrets.push(credentials.username);
   for (const { values } of headers) secrets.push(...values);
   return secrets.some(
@@ -54,19 +72,59 @@ export function namesFiles({ credentials, tls, headers }: HttpConfig): boolean {
   );
 }
 
-/** Reads the HTTP settings among those of `map`; proxies and OAuth are left to `finish` to name as ignored. */
+/** Reads the HTTP settings among those of `map`; further ones of proxies are left to `finish` to name as ignored. */
 export function readHttp(map: Fields): HttpConfig {
-  const given = ["basic_auth", "authorization", "bearer_token", "bearer_token_file"].filter(
-    (name) => map.has(name),
-  );
+  const given = credentialSettings.filter((name) => map.has(name));
   const [, second] = given;
   if (second !== undefined) map.fail(`${given.join(" and ")} exclude each other: keep one`, second);
   return {
     credentials: readCredentials(map),
+    oauth2: map.has("oauth2") ? readOAuth(map.child("oauth2")) : undefined,
+    proxy: readProxy(map),
     tls: map.has("tls_config") ? readTls(map.child("tls_config")) : undefined,
     headers: readHeaders(map.child("http_headers")),
     followRedirects: map.flag("follow_redirects", true),
   };
+}
+
+const credentialSettings = [
+  "basic_auth",
+  "authorization",
+  "oauth2",
+  "bearer_token",
+  "bearer_token_file",
+];
+
+function readOAuth(map: Fields): OAuthConfig {
+  const tokenUrl = urlIn(map, "token_url");
+  if (tokenUrl === "") map.fail("oauth2 needs a token_url");
+  const clientId = map.text("client_id", "");
+  if (clientId === "") map.fail("oauth2 needs a client_id");
+  const oauth2 = {
+    tokenUrl,
+    clientId,
+    clientSecret: readSecret(map, "client_secret"),
+    scopes: map.texts("scopes"),
+    endpointParams: map.strings("endpoint_params"),
+    tls: map.has("tls_config") ? readTls(map.child("tls_config")) : undefined,
+    proxy: readProxy(map),
+  };
+  map.finish();
+  return oauth2;
+}
+
+function readProxy(map: Fields): Secret | undefined {
+  const url = urlIn(map, "proxy_url");
+  return url === "" ? undefined : new Secret(url);
+}
+
+/** "" when there is none. */
+function urlIn(map: Fields, name: string): string {
+  const url = map.text(name, "");
+  // What it is may hold credentials.
+  if (url !== "" && !(/^https?:\/\//.test(url) && URL.canParse(url)))
+    map.fail(`${name} must be an http or https address`, name);
+  return url;
 }
 
 function readCredentials(map: Fields): Credentials | undefined {

@@ -190,7 +190,7 @@ class RunningScraper implements Scraper {
     const agent = new HttpAgent(http, this.#options.clock);
     const api = {
       server: apiServer,
-      authorization: () => String(agent.headers()["authorization"] ?? "") || undefined,
+      authorization: () => agent.authorization(),
       dispatcher: agent.dispatcher(),
     };
     // Credentials may differ between jobs: such an API is shared with nobody.
