@@ -57,15 +57,15 @@ const metrics = createMaskedReader(
 const traceReader = createTraceReader(client);
 const traces = createTraceEngine(traceReader);
 const logs = createLogEngine(createLogReader(client));
+const plans = createPlanCache();
 const rangeCache = new RangeCache({
   clock: systemClock,
   bytesMax: rangeCacheBytesMax,
   settleMs: settledAfterMs,
   generation: () => marks.settledVersion,
   heldSinceMs: () => marks.heldSinceMs,
+  plans,
 });
-
-const plans = createPlanCache();
 
 const engine = ({ cancelled }: CallContext, reader: MetricReader = metrics, lookbackMs?: number) =>
   createMetricEngine({

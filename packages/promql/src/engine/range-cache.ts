@@ -15,6 +15,7 @@ import {
   type MetricResult,
   type RangeQuery,
 } from "@skopos/model";
+import type { PlanCache } from "../plan/plan-cache.ts";
 import { Reaches, type StepReach } from "../plan/reach.ts";
 import { compareLabels } from "./call.ts";
 import { WrittenSeries } from "./written-series.ts";
@@ -27,6 +28,8 @@ export interface RangeCacheOptions {
   readonly generation: () => string;
   /** From this time on the store has every sample itself. */
   readonly heldSinceMs: () => number;
+  /** Those of the engine that is asked, so that a text is parsed once. */
+  readonly plans?: Pick<PlanCache, "parsed">;
 }
 
 /** The final steps of one query, from and to inclusive. */
@@ -60,11 +63,13 @@ export class RangeCache {
   readonly #options: RangeCacheOptions;
   /** Least recently asked for first. */
   readonly #entries = new Map<string, Entry>();
-  readonly #reaches = new Reaches();
+  readonly #reaches: Reaches;
   #sizeBytes = 0;
 
   constructor(options: RangeCacheOptions) {
     this.#options = options;
+    const { plans } = options;
+    this.#reaches = new Reaches(plans && ((text) => plans.parsed(text)));
   }
 
   get sizeBytes(): number {

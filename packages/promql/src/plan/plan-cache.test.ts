@@ -11,6 +11,15 @@ describe("kept plans", () => {
     expect(plans.of("sum(rate(a[5m] offset 1m))", grid(5000, 7), any)).toBe(first);
   });
 
+  it("are made from a tree that was asked for before, and the tree stays the same", () => {
+    const plans = new PlanCache({}, 60_000);
+    const tree = plans.parsed("sum(a) / b");
+    const planned = plans.of("sum(a) / b", grid(0, 1), any);
+    expect(planned).toEqual(new PlanCache({}, 60_000).of("sum(a) / b", grid(0, 1), any));
+    expect(plans.parsed("sum(a) / b")).toBe(tree);
+    expect(() => plans.parsed("sum(")).toThrow("parse error");
+  });
+
   it("are made anew where a query speaks of its own bounds", () => {
     const plans = new PlanCache({}, 60_000);
     for (const text of [

@@ -25,8 +25,10 @@ interface Planned {
 interface Entry {
   readonly expr: Expr;
   readonly type: ValueType;
-  /** Undefined when it depends on the grid. */
-  readonly planned: Planned | undefined;
+  /** Whether its plan depends on the grid; such plans are not kept. */
+  readonly isBound: boolean;
+  /** Once it was asked for. */
+  planned: Planned | undefined;
 }
 
 /** For one set of syntax features and one default step of subqueries. */
@@ -42,22 +44,32 @@ export class PlanCache {
 
   /** Throws `PromqlSyntaxError` and "bad-query". `accepts` is asked before the plan is made. */
   of(text: string, grid: PlanContext["grid"], accepts: (type: ValueType) => void): Planned {
+    const entry = this.#entryOf(text);
+    accepts(entry.type);
+    const planned = entry.planned ?? this.#plan(entry.expr, grid);
+    if (!entry.isBound) entry.planned = planned;
+    return planned;
+  }
+
+  /** The text's syntax tree, for those who look at a query before it is planned. Throws as `of`. */
+  parsed(text: string): Expr {
+    return this.#entryOf(text).expr;
+  }
+
+  #entryOf(text: string): Entry {
     const known = this.#entries.get(text);
     if (known) {
       this.#entries.delete(text);
       this.#entries.set(text, known);
-      accepts(known.type);
-      return known.planned ?? this.#plan(known.expr, grid);
+      return known;
     }
     const expr = parse(text, this.#features);
-    const type = typeOf(expr);
-    accepts(type);
-    const planned = this.#plan(expr, grid);
-    if (text.length > textLengthMax) return planned;
-    if (this.#entries.size >= textsMax) this.#forgetOldest();
     const isBound = stepReach(expr, 0) === undefined;
-    this.#entries.set(text, { expr, type, planned: isBound ? undefined : planned });
-    return planned;
+    const entry = { expr, type: typeOf(expr), isBound, planned: undefined };
+    if (text.length > textLengthMax) return entry;
+    if (this.#entries.size >= textsMax) this.#forgetOldest();
+    this.#entries.set(text, entry);
+    return entry;
   }
 
   #plan(expr: Expr, grid: PlanContext["grid"]): Planned {

@@ -17,6 +17,11 @@ const rememberedMax = 1000;
 /** What is known of query texts that are asked again and again. */
 export class Reaches {
   readonly #known = new Map<string, StepReach | undefined>();
+  readonly #parse: (text: string) => Expr;
+
+  constructor(parseText: (text: string) => Expr = parse) {
+    this.#parse = parseText;
+  }
 
   /** As `stepReach`. Throws `PromqlSyntaxError`. */
   of(text: string, lookbackMs: number): StepReach | undefined {
@@ -24,7 +29,7 @@ export class Reaches {
     const known = this.#known.get(key);
     if (known || this.#known.has(key)) return known;
     if (this.#known.size >= rememberedMax) this.#known.clear();
-    const reach = stepReach(parse(text), lookbackMs);
+    const reach = stepReach(this.#parse(text), lookbackMs);
     this.#known.set(key, reach);
     return reach;
   }

@@ -159,7 +159,9 @@ function bindQueries(routes: Routes, { pool, config, nowMs, head }: PrometheusPa
   };
   routes.getOrPost("/query", (asked) => {
     const query = instantQueryOf(asked.parameters, nowMs(), config.query.timeout);
-    return answer(asked, query, (options) => streamAnswer(pool, "instantJson", query, options));
+    return answer(asked, query, (options) =>
+      streamAnswer(pool, "instantJson", query, { ...options, affinity: query.query }),
+    );
   });
   routes.getOrPost("/query_range", (asked) => {
     const query = rangeQueryOf(asked.parameters, config.query.timeout);
