@@ -8,7 +8,7 @@ import type { Logger } from "pino";
 import { entryOf } from "./entries.ts";
 import type { IntakeCalls, IntakeSettings, IntakeStats, SignalPush } from "./intake-calls.ts";
 import { writeLogEvent } from "./port-log.ts";
-import { createCaller, type RpcCaller } from "./rpc.ts";
+import { createCaller, type RpcCaller, wholeBuffer } from "./rpc.ts";
 import type { PushAnswer, TelemetryCalls } from "./telemetry-calls.ts";
 
 const respawnDelayMs = 500;
@@ -34,9 +34,10 @@ export class Intake {
     this.#spawn();
   }
 
+  /** The body is given away, not copied. */
   push(push: SignalPush): Promise<PushAnswer> {
     return (
-      this.#caller?.call("push", push) ??
+      this.#caller?.call("push", push, { transfer: wholeBuffer(push.body) }) ??
       Promise.reject(
         new SkoposError("unavailable", "the intake of spans and logs is starting; try again"),
       )

@@ -4,7 +4,7 @@
  */
 import type { MessagePort } from "node:worker_threads";
 import type { JournalWriter } from "@skopos/store";
-import { createCaller, type RpcCaller, serveCalls } from "./rpc.ts";
+import { createCaller, type RpcCaller, serveCalls, wholeBuffer } from "./rpc.ts";
 
 type JournalCalls = {
   /** Resolves once the frame is on disk. */
@@ -34,14 +34,8 @@ export class RemoteJournal implements JournalWriter {
   /** Positions count frames here, and mean nothing to the journal itself. */
   append(kind: number, payload: Uint8Array): number {
     const number = ++this.#last;
-    const { buffer } = payload;
-    // Small payloads share a pool, which must not be given away.
-    const whole = buffer instanceof ArrayBuffer && buffer.byteLength === payload.byteLength;
-    const written = this.#owner.call(
-      "append",
-      { kind, payload },
-      whole ? { transfer: [buffer] } : {},
-    );
+    const transfer = wholeBuffer(payload);
+    const written = this.#owner.call("append", { kind, payload }, { transfer });
     this.#waiting.set(number, written);
     // Who appended asks `flushed`; until then a refusal is nobody's.
     written.catch(() => undefined).finally(() => this.#waiting.delete(number));

@@ -1,6 +1,6 @@
 import { MessageChannel } from "node:worker_threads";
 import { afterAll, afterEach, expect, test } from "vitest";
-import { type CallContext, createCaller, serveCalls } from "./rpc.ts";
+import { type CallContext, createCaller, serveCalls, wholeBuffer } from "./rpc.ts";
 
 type Calls = { wait(argument: null): Promise<string> };
 
@@ -53,4 +53,17 @@ test("a method that looks at its signal after its call was given up finds it abo
     return "went on";
   });
   expect(seen).toBe("was aborted");
+});
+
+test("bytes are given away with a message only when nothing else is in their memory", () => {
+  const { port1, port2 } = new MessageChannel();
+  const alone = new Uint8Array([1, 2]);
+  const memory = new Uint8Array([1, 2, 3]);
+  const part = memory.subarray(1);
+  for (const bytes of [alone, part]) port1.postMessage(bytes, wholeBuffer(bytes));
+  expect(alone.byteLength).toBe(0);
+  expect([...memory]).toEqual([1, 2, 3]);
+  expect(wholeBuffer(new Uint8Array(new SharedArrayBuffer(2)))).toEqual([]);
+  port1.close();
+  port2.close();
 });

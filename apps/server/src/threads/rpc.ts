@@ -83,6 +83,11 @@ export interface RpcCaller<Table> {
   fail(error: Error): void;
 }
 
+/** For `transfer`: what gives the bytes away with a message; nothing when they share their memory, and must be copied. */
+export function wholeBuffer({ buffer, byteLength }: Uint8Array): ArrayBuffer[] {
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
+}
+
 /** The calling side. `pendingMax` bounds the calls under way: beyond it calls are refused with "overloaded". */
 export function createCaller<Table extends CallTable>(
   port: Port,
