@@ -1,7 +1,7 @@
 /**
  * Gzip (RFC 1952) of at most some hundred kilobytes, inflated at once into memory that is used again. Node's `gunzipSync`
- * takes new memory for every body and every stream's state: a thread that inflates some hundred pages of metrics a second
- * then has the collector look at its whole heap every second, which costs more than inflating.
+ * takes new memory for every body and every stream's state: in a thread that inflates some hundred pages of metrics a second
+ * that is tens of megabytes, for which the collector looks at the whole heap again and again.
  *
  * Members may follow one another, and zeros the last, as in Node. What ends early, is followed by anything else, or has
  * another length or checksum than it says is "bad-gzip".
