@@ -1,7 +1,6 @@
 /** What a process and its children cost, from /proc. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 
 interface Usage {
   readonly cpuSeconds: number;
@@ -56,22 +55,6 @@ function usageOf(root: number): Usage {
     residentBytes: own.reduce((sum, { pages }) => sum + pages, 0) * pageBytes,
     ownResidentBytes: (stats.get(root)?.pages ?? 0) * pageBytes,
   };
-}
-
-/** A loopback port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.on("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() =>
-        typeof address === "object" && address
-          ? resolve(address.port)
-          : reject(new Error("no port")),
-      );
-    });
-  });
 }
 
 const startMsMax = 120_000;

@@ -2,7 +2,8 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { findPrometheus } from "../../scripts/system-tools.ts";
-import { freePort, type Peer, startPeer } from "./process.ts";
+import { freePort } from "../../apps/cli/src/port.ts";
+import { type Peer, startPeer } from "./process.ts";
 
 export async function startPrometheus(
   dir: string,

@@ -1,7 +1,8 @@
 /** Our own server as built (`npm run build`), with a data directory of its own, on loopback. */
 import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { freePort, type Peer, startPeer } from "./process.ts";
+import { freePort } from "../../apps/cli/src/port.ts";
+import { type Peer, startPeer } from "./process.ts";
 
 const program = path.resolve(import.meta.dirname, "../../dist/skopos.js");
 

@@ -3,11 +3,12 @@
  * test. Whoever starts it here ends it here, by process id.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import path from "node:path";
 import { type Client, createClient } from "@skopos/api";
 import { type Running, startProgram, until } from "../demo/processes.ts";
 import { descendantsOf } from "./processes.ts";
+
+export { freePort } from "../../apps/cli/src/port.ts";
 
 export interface ServedOptions {
   /** Where configuration and data are kept; the same directory again continues with its data. */
@@ -35,22 +36,6 @@ export interface Served {
   readonly headers: Readonly<Record<string, string>>;
   /** GET of a path of the server, as JSON. */
   get(path: string): Promise<unknown>;
-}
-
-/** A loopback port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.on("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() =>
-        typeof address === "object" && address
-          ? resolve(address.port)
-          : reject(new Error("no port")),
-      );
-    });
-  });
 }
 
 /** Writes the configuration and returns the arguments that start the server with it. */
