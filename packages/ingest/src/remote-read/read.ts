@@ -21,14 +21,14 @@ import { writeRemoteHistogram } from "../wire/histogram.ts";
 import { seriesField, writeLabels, writeSample } from "../wire/time-series.ts";
 import { seriesInOrder } from "./series-order.ts";
 
-export type ReadResponseType = "samples" | "chunks";
+type ReadResponseType = "samples" | "chunks";
 
 export interface ReadRequest {
   readonly queries: readonly ReadQuery[];
   readonly responseType: ReadResponseType;
 }
 
-export interface ReadQuery {
+interface ReadQuery {
   readonly matchers: readonly Matcher[];
   /** Inclusive on both sides, unix milliseconds. */
   readonly startMs: number;

@@ -12,7 +12,7 @@ export interface SamplePage {
   readonly values: Float64Array;
 }
 
-export interface OutgoingHistogram {
+interface OutgoingHistogram {
   readonly type: "histogram";
   readonly timeMs: number;
   readonly labels: LabelSet;

@@ -33,7 +33,7 @@ export function joinedTimes(times: readonly TimeSpan[]): TimeSpan[] {
   }
 }
 
-export function idsSql(bindings: Bindings, ids: readonly string[]): string {
+function idsSql(bindings: Bindings, ids: readonly string[]): string {
   const [only] = ids;
   if (only !== undefined && ids.length === 1)
     return `trace_id = toFixedString(unhex(${bindings.text(only)}), 16)`;
