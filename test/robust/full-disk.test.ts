@@ -154,13 +154,17 @@ it.runIf(mounted)(
       const again = await serve(options);
       served = again;
       await clickHouseReady(again);
-      expect((await again.api.call("incidents")).incidents).toHaveLength(1);
+      await expect
+        .poll(async () => (await again.api.call("incidents")).incidents.length, { timeout: 20_000 })
+        .toBe(1);
       const last = acknowledged.at(-1) ?? 0;
       await until(
         "what was acknowledged can be read",
         async () => {
           const id = last.toString(16).padStart(16, "0");
-          return again.api.call("trace", { params: { id: id + id } });
+          await again.api.call("trace", { params: { id: id + id } });
+          const query = `{job="disk"} |= "line ${last}."`;
+          return (await again.api.call("logs", { query: { query } })).lines[0];
         },
         60_000,
       );

@@ -126,7 +126,9 @@ export async function clickHouseReady(served: Served): Promise<void> {
     "ClickHouse is ready",
     async () => {
       const { parts } = await served.api.call("status");
-      return parts.some(({ name, state }) => name === "ClickHouse" && state === "ok") || undefined;
+      const part = parts.find(({ name }) => name === "ClickHouse");
+      if (part?.state !== "ok") throw new Error(`${part?.state}: ${part?.detail}`);
+      return true;
     },
     60_000,
     100,

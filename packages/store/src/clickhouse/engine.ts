@@ -7,6 +7,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { SkoposError } from "@skopos/model";
 import type { Session } from "chdb";
+import { dropEmptyDefinitions } from "./define.ts";
 import { bindParameters } from "./query-parameters.ts";
 import { type Role, SessionPool } from "./session-pool.ts";
 
@@ -94,6 +95,7 @@ export class Engine {
     // What a death left there was of inserts that will be repeated.
     await rm(insertsDir, { recursive: true, force: true });
     await mkdir(insertsDir, { recursive: true });
+    await dropEmptyDefinitions(options.path);
     const engine = new Engine(insertsDir);
     const settings = serverSettings(options.memoryBytesMax);
     const first = new Session(options.path, {

@@ -33,6 +33,7 @@
 import { type ClickHouseClient } from "@clickhouse/client";
 import { SkoposError } from "@skopos/model";
 import { type ClickHouseConnection, openClickHouse, readError } from "./client.ts";
+import { define } from "./define.ts";
 import {
   logAdditions,
   logMerging,
@@ -78,7 +79,8 @@ const tables = [
 
 /**
  * Brings the database to the newest schema, from any earlier one, and sets how long rows are kept. Nothing may be inserted
- * meanwhile. Rejects with "unavailable" when ClickHouse does not answer, "bad-config" when a newer release made the tables.
+ * meanwhile. Rejects with "unavailable" when ClickHouse does not answer, "disk-full" when its disk is full, "bad-config" when a
+ * newer release made the tables.
  */
 export async function migrate(
   connection: ClickHouseConnection,
@@ -89,10 +91,10 @@ export async function migrate(
     throw new SkoposError("bad-config", `not a database name: ${JSON.stringify(database)}`);
   // A client names its database with every request, and this one may not exist yet.
   await using({ ...connection, database: "default" }, (client) =>
-    client.command({ query: `CREATE DATABASE IF NOT EXISTS ${database}` }),
+    define(client, `CREATE DATABASE IF NOT EXISTS ${database}`),
   );
   await using(connection, async (client) => {
-    await client.command({ query: versions });
+    await define(client, versions);
     const found = await versionOf(client);
     if (found > newest)
       throw new SkoposError(
@@ -102,8 +104,8 @@ export async function migrate(
     if (found === 1) await fromFirst(client);
     if (found === 2) await fromSecond(client);
     if (found > 0 && found < 4)
-      await client.command({ query: `ALTER TABLE logs MODIFY SETTING ${logMerging}` });
-    for (const query of tables) await client.command({ query });
+      await define(client, `ALTER TABLE logs MODIFY SETTING ${logMerging}`);
+    for (const query of tables) await define(client, query);
     if (found < newest)
       await client.command({ query: `INSERT INTO schema_versions VALUES (${newest})` });
     await keepAll(client, retention);
@@ -134,7 +136,7 @@ async function definitionOf(client: ClickHouseClient, table: string): Promise<st
  * indexes until they are merged. Every step can be repeated after a crash at any point.
  */
 async function fromFirst(client: ClickHouseClient): Promise<void> {
-  const run = (query: string) => client.command({ query });
+  const run = (query: string) => define(client, query);
   if (!(await definitionOf(client, "spans"))?.includes("intDiv(start_ns")) {
     for (const table of ["spans_next", "trace_index", "span_rates"])
       await run(`DROP TABLE IF EXISTS ${table} SYNC`);
@@ -161,7 +163,7 @@ async function fromFirst(client: ClickHouseClient): Promise<void> {
 /** Parts that there are stay as they are; the two tables must be alike. */
 async function fromSecond(client: ClickHouseClient): Promise<void> {
   for (const table of ["spans", "spans_thinned"])
-    await client.command({ query: `ALTER TABLE ${table} MODIFY COLUMN ${resourceColumn}` });
+    await define(client, `ALTER TABLE ${table} MODIFY COLUMN ${resourceColumn}`);
 }
 
 async function keepAll(client: ClickHouseClient, { tracesMs, logsMs }: TelemetryRetention) {
@@ -182,7 +184,7 @@ async function keepAll(client: ClickHouseClient, { tracesMs, logsMs }: Telemetry
 async function keepFor(client: ClickHouseClient, table: string, time: string, keepMs: number) {
   const interval = `toIntervalSecond(${Math.ceil(keepMs / 1000)})`;
   if ((await definitionOf(client, table))?.includes(interval)) return;
-  await client.command({ query: `ALTER TABLE ${table} MODIFY TTL ${time} + ${interval}` });
+  await define(client, `ALTER TABLE ${table} MODIFY TTL ${time} + ${interval}`);
 }
 
 async function rowsOf<Row>(

@@ -11,6 +11,7 @@
  */
 import { SkoposError } from "@skopos/model";
 import { type ClickHouseConnection, openClickHouse, readError } from "../clickhouse/client.ts";
+import { define } from "../clickhouse/define.ts";
 
 /** Slice n holds samples with n × sliceMs < t ≤ (n + 1) × sliceMs. */
 export const sliceMs = 3_600_000;
@@ -66,7 +67,7 @@ SETTINGS ${durable}, index_granularity = 1024`;
 /** The tables with a row for each series and slice. */
 export const historySlices = ["metric_slices", "metric_rollups"] as const;
 
-/** Makes the tables that are missing; the database is there. Rejects with "unavailable" when ClickHouse does not answer. */
+/** Makes the tables that are missing; the database is there. Rejects as `migrate` does. */
 export async function migrateHistory(
   connection: ClickHouseConnection,
   retention: HistoryRetention,
@@ -80,9 +81,10 @@ export async function migrateHistory(
     });
     const [found] = await result.json<{ engine_full: string }>();
     if (found?.engine_full.includes(`toIntervalDay(${days})`)) return;
-    await client.command({
-      query: `ALTER TABLE ${table} MODIFY TTL toDateTime(${time}, 'UTC') + toIntervalDay(${days})`,
-    });
+    await define(
+      client,
+      `ALTER TABLE ${table} MODIFY TTL toDateTime(${time}, 'UTC') + toIntervalDay(${days})`,
+    );
   };
   const rawDays = Math.ceil(retention.rawDays);
   const rollupDays = Math.max(rawDays, Math.ceil(retention.rollupDays));
@@ -90,7 +92,7 @@ export async function migrateHistory(
     throw new SkoposError("bad-config", "the history keeps at least one day of samples");
   try {
     for (const query of [...historySlices.map(slicesNamed), times, bases])
-      await client.command({ query });
+      await define(client, query);
     const seconds = sliceMs / 1000;
     await keep("metric_slices", `slice * ${seconds}`, rawDays + 1);
     await keep("metric_rollups", `slice * ${seconds}`, rollupDays + 1);
