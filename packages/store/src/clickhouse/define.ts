@@ -13,17 +13,26 @@ const roomBytesMin = 16 * mebibyte;
 
 /** Runs a statement that makes or changes a table. Rejects with "disk-full" while the disk has no room for definitions. */
 export async function define(client: ClickHouseClient, query: string): Promise<void> {
-  const result = await client.query({
-    query: "SELECT toFloat64(min(free_space)) AS bytes FROM system.disks",
-    format: "JSONEachRow",
-  });
-  const [free] = await result.json<{ bytes: number }>();
-  if (free && free.bytes < roomBytesMin)
+  const freeBytes = await freeBytesOf(client);
+  if (freeBytes !== undefined && freeBytes < roomBytesMin)
     throw new SkoposError(
       "disk-full",
-      `ClickHouse's disk has ${Math.floor(free.bytes / mebibyte)} MiB left, tables want ${roomBytesMin / mebibyte}: make room, it is tried again`,
+      `ClickHouse's disk has ${Math.floor(freeBytes / mebibyte)} MiB left, tables want ${roomBytesMin / mebibyte}: make room, it is tried again`,
     );
   await client.command({ query });
+}
+
+/** Undefined where a cluster does not let its users know. */
+async function freeBytesOf(client: ClickHouseClient): Promise<number | undefined> {
+  try {
+    const query = "SELECT toFloat64(min(free_space)) AS bytes FROM system.disks";
+    const [row] = await (
+      await client.query({ query, format: "JSONEachRow" })
+    ).json<{ bytes: number }>();
+    return row?.bytes;
+  } catch {
+    return undefined;
+  }
 }
 
 const partName = /_\d+_\d+_\d+(?:_\d+)?$/;
