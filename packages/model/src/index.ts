@@ -123,4 +123,4 @@ export type {
   TraceSummary,
   TraceTimeRange,
 } from "./span.ts";
-export { spanKinds, spanStatuses, tagScopes } from "./span.ts";
+export { emptySpan, spanKinds, spanStatuses, tagScopes } from "./span.ts";

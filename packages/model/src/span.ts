@@ -56,6 +56,26 @@ export interface Span {
   readonly weight?: number;
 }
 
+/** A span that says nothing. */
+export const emptySpan: Span = {
+  traceId: "",
+  spanId: "",
+  parentSpanId: "",
+  service: "",
+  name: "",
+  kind: "unspecified",
+  startNs: 0n,
+  durationNs: 0,
+  status: "unset",
+  statusMessage: "",
+  attributes: {},
+  resource: {},
+  scopeName: "",
+  scopeVersion: "",
+  events: [],
+  links: [],
+};
+
 /** Where a field of a span is looked up. "any": the span's own attributes, then its resource's, then its scope's. */
 type FieldScope = "intrinsic" | "span" | "resource" | "any" | "event" | "link" | "instrumentation";
 

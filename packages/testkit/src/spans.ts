@@ -1,26 +1,8 @@
-import type { Span } from "@skopos/model";
+import { emptySpan, type Span } from "@skopos/model";
 
 /** A span that says nothing but `more`. */
 export function blankSpan(more: Partial<Span>): Span {
-  return {
-    traceId: "t",
-    spanId: "",
-    parentSpanId: "",
-    service: "",
-    name: "",
-    kind: "server",
-    startNs: 0n,
-    durationNs: 0,
-    status: "unset",
-    statusMessage: "",
-    attributes: {},
-    resource: {},
-    scopeName: "",
-    scopeVersion: "",
-    events: [],
-    links: [],
-    ...more,
-  };
+  return { ...emptySpan, traceId: "t", kind: "server", ...more };
 }
 
 /** When traces of `spansOf` begin. */

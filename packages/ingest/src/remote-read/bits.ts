@@ -7,14 +7,12 @@ export class BitBuffer {
     return (this.#bits + 7) >>> 3;
   }
 
-  /** A copy. */
-  finish(): Uint8Array {
-    return this.#bytes.slice(0, this.sizeBytes);
-  }
-
-  clear(): void {
+  /** What was written; what is written then begins anew. */
+  take(): Uint8Array {
+    const written = this.#bytes.slice(0, this.sizeBytes);
     this.#bytes.fill(0, 0, this.sizeBytes);
     this.#bits = 0;
+    return written;
   }
 
   /** The lowest `count` ≤ 32 bits of `value`, a whole number below 2^53 either way. */

@@ -44,8 +44,7 @@ export class FloatChunk {
   /** What was added; what is added then begins a new chunk. */
   take(): Chunk {
     this.#bits.setUint16(0, this.count);
-    const bytes = this.#bits.finish();
-    this.#bits.clear();
+    const bytes = this.#bits.take();
     this.#values = undefined;
     this.count = 0;
     return { encoding: 1, firstMs: this.#firstMs, lastMs: this.#lastMs, bytes };

@@ -63,8 +63,7 @@ export class HistogramChunk {
   /** As `FloatChunk`'s. */
   take(): Chunk {
     this.#bits.setUint16(0, this.count);
-    const bytes = this.#bits.finish();
-    this.#bits.clear();
+    const bytes = this.#bits.take();
     this.#last = undefined;
     this.#delta = 0;
     this.count = 0;

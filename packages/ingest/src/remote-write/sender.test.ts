@@ -1,8 +1,8 @@
-import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import { FakeClock } from "@skopos/testkit";
 import { type Clock, LabelSet, systemClock } from "@skopos/model";
 import { afterEach, expect, it } from "vitest";
+import { listening } from "../testing/listening.ts";
 import { SnappyInflater } from "../wire/snappy.ts";
 import { parseRemoteWriteConfig } from "./config.ts";
 import { decodeRemoteWrite } from "./decode.ts";
@@ -42,15 +42,8 @@ async function receiver(answer: (got: Got, nth: number) => Answer | Promise<Answ
       })();
     });
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  closing.push(async () => {
-    server.closeAllConnections();
-    server.close();
-    await once(server, "close");
-  });
-  const address = server.address();
-  const port = typeof address === "object" && address ? address.port : 0;
+  const { port, stop } = await listening(server);
+  closing.push(stop);
   return { url: `http://127.0.0.1:${port}/write`, taken };
 }
 

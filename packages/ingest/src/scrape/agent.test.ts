@@ -1,8 +1,8 @@
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { FakeClock } from "@skopos/testkit";
 import { request } from "undici";
 import { afterEach, expect, it } from "vitest";
+import { listening } from "../testing/listening.ts";
 import { HttpAgent } from "./agent.ts";
 import { parseScrapeConfig } from "./config.ts";
 
@@ -21,15 +21,9 @@ async function listen(
     asked.on("data", (text: string) => (body += text));
     asked.on("end", () => answer(asked, response, body));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  stops.push(async () => {
-    server.closeAllConnections();
-    server.close();
-    await once(server, "close");
-  });
-  const address = server.address();
-  return `http://127.0.0.1:${typeof address === "object" && address ? address.port : 0}`;
+  const { port, stop } = await listening(server);
+  stops.push(stop);
+  return `http://127.0.0.1:${port}`;
 }
 
 function agentOf(settings: object, clock = new FakeClock()): HttpAgent {

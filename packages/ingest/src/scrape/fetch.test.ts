@@ -1,9 +1,9 @@
-import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { gzipSync } from "node:zlib";
 import { systemClock } from "@skopos/model";
 import { afterEach, expect, it } from "vitest";
+import { listening } from "../testing/listening.ts";
 import { type SelfSigned, selfSigned } from "../testing/self-signed.ts";
 import { parseScrapeConfig } from "./config.ts";
 import { createPageFetcher } from "./fetch.ts";
@@ -17,15 +17,8 @@ async function fetching(answer: RequestListener, tls?: SelfSigned) {
   const server = tls
     ? createTlsServer({ cert: tls.cert, key: tls.key }, answer)
     : createServer(answer);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  stops.push(async () => {
-    server.closeAllConnections();
-    server.close();
-    await once(server, "close");
-  });
-  const address = server.address();
-  const port = typeof address === "object" && address ? address.port : 0;
+  const { port, stop } = await listening(server);
+  stops.push(stop);
   const own = { job_name: "a", ...(tls && { tls_config: { ca: tls.cert } }) };
   const [job] = parseScrapeConfig(JSON.stringify({ scrape_configs: [own] }), "test").jobs;
   if (!job) throw new Error("a job");

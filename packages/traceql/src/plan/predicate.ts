@@ -2,12 +2,13 @@
  * What of a query a store can decide. A predicate lets through every span, or trace, that the query may want: it is exact
  * where it lets through no others.
  */
-import type {
-  SpanCondition,
-  SpanField,
-  SpanIntrinsic,
-  SpanPredicate,
-  TracePredicate,
+import {
+  emptySpan,
+  type SpanCondition,
+  type SpanField,
+  type SpanIntrinsic,
+  type SpanPredicate,
+  type TracePredicate,
 } from "@skopos/model";
 import { compileExpr, isId, literalValue, wordType } from "../eval/expression.ts";
 import { isService } from "../eval/fields.ts";
@@ -167,28 +168,7 @@ interface Constant {
   readonly value: string | number | boolean | undefined;
 }
 
-const noSpan = [emptySpan(), plantTrace([]), 0] as const;
-
-function emptySpan() {
-  return {
-    traceId: "",
-    spanId: "",
-    parentSpanId: "",
-    service: "",
-    name: "",
-    kind: "unspecified",
-    startNs: 0n,
-    durationNs: 0,
-    status: "unset",
-    statusMessage: "",
-    attributes: {},
-    resource: {},
-    scopeName: "",
-    scopeVersion: "",
-    events: [],
-    links: [],
-  } as const;
-}
+const noSpan = [emptySpan, plantTrace([]), 0] as const;
 
 /** The value of an expression that names no field. */
 function constantOf(expr: FieldExpr): Constant | undefined {
